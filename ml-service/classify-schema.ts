@@ -1,0 +1,47 @@
+/** The `classifier.classify` action: all that the core and the ml-service know of each other. */
+import { z } from "zod";
+
+/** The most items in one call. */
+export const maxClassifyBatch = 256;
+
+export const classifyItemSchema = z.object({
+  id: z.string(),
+  /** Whose labels and whose model: the company's id. */
+  company: z.string(),
+  subject: z.string().nullable(),
+  text: z.string(),
+});
+
+export const classifyRequestSchema = z.object({ items: z.array(classifyItemSchema).max(maxClassifyBatch) });
+
+const scored = z.object({ label: z.string(), confidence: z.number().min(0).max(1) });
+
+export const predictionSchema = scored.extend({
+  /** True where the confidence is under the threshold: shown, not applied by itself. */
+  abstained: z.boolean(),
+  /** The next best labels, best first, at most three. */
+  alternatives: z.array(scored).max(3),
+  /** Readable reasons beside the model's word, such as the name of a rule that fired. */
+  reasons: z.array(z.string()).optional(),
+});
+
+export const classifiedSchema = z.object({
+  id: z.string(),
+  type: predictionSchema,
+  priority: predictionSchema,
+  department: predictionSchema,
+  /** ISO 639-1, or null where it could not be told. */
+  language: z.string().nullable(),
+  /** 0 (like what the model knows) to 1 (like nothing it knows), or null where the model does not tell. */
+  outOfScope: z.number().min(0).max(1).nullable(),
+  /** Name and version of the model that spoke, as it is kept in the history. */
+  model: z.string(),
+});
+
+export const classifyResponseSchema = z.object({ results: z.array(classifiedSchema) });
+
+export type ClassifyItem = z.output<typeof classifyItemSchema>;
+export type ClassifyRequest = z.output<typeof classifyRequestSchema>;
+export type Prediction = z.output<typeof predictionSchema>;
+export type Classified = z.output<typeof classifiedSchema>;
+export type ClassifyResponse = z.output<typeof classifyResponseSchema>;

@@ -1,0 +1,202 @@
+/** The connector contract, version 1. A block that is present declares a capability and implements it. */
+import type { z } from "zod";
+import type { AgentReply, ConnectorEventInput, Person } from "./events.ts";
+
+/** The version that a plugin's `core` range is checked against. */
+export const contractVersion = "1.0.0";
+
+/** A place for log lines. Secrets passed in `fields` print as `[secret]`. */
+export interface Log {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** One entry of what the requester may see of a ticket: own messages and the replies that agents sent. */
+export interface ConversationEntry {
+  readonly id: string;
+  readonly from: "requester" | "agent";
+  readonly name: string | null;
+  readonly text: string;
+  readonly at: Date;
+  readonly attachments: ReadonlyArray<{ id: string; name: string; mediaType: string; bytes: number }>;
+}
+
+/** Read access to the threads of this very connector, for connectors that show the conversation (the widget). */
+export interface Conversations {
+  /**
+   * Entries of a thread, oldest first, at most 200: the newest ones, or those after `after`.
+   * An unknown thread is an empty one.
+   * @param after an entry's id
+   */
+  read(threadId: string, after?: string): Promise<ConversationEntry[]>;
+  /** A file of this thread, or null where the thread has no such file. */
+  attachment(
+    threadId: string,
+    attachmentId: string,
+  ): Promise<{ name: string; mediaType: string; content: Uint8Array } | null>;
+}
+
+export interface FetchOptions {
+  /** Milliseconds for one attempt (default 15,000). */
+  timeoutMs?: number;
+  /** Attempts in all (default 3). A request that is neither idempotent nor carries an idempotency key should say 1. */
+  attempts?: number;
+}
+
+/**
+ * `fetch` with the connector's limits, time-outs, retries with back-off and `Retry-After`, and no secrets in errors.
+ * Answers of 2xx and 3xx come back; others are thrown as `ConnectorError` (401, 403: auth; 429: rate_limited; 408, 5xx:
+ * transient; other 4xx: permanent).
+ */
+export type ConnectorFetch = (url: string, init?: RequestInit & FetchOptions) => Promise<Response>;
+
+/** What the core gives to a connector when it opens. */
+export interface Context<Config> {
+  /** The company's id, as its config file is named. */
+  readonly company: string;
+  /** The key under `connectors:` in the company's file. */
+  readonly instance: string;
+  readonly config: Config;
+  readonly log: Log;
+  readonly fetch: ConnectorFetch;
+  readonly conversations: Conversations;
+  /** The name under which the company wants to be shown. */
+  readonly companyName: string;
+}
+
+/** A page is an ordered list of events and the cursor after it; both are committed together. */
+export interface Page<Cursor> {
+  readonly events: ConnectorEventInput[];
+  readonly cursor: Cursor;
+}
+
+/** A request as it came in, under the connector's own address `/connect/{company}/{instance}`. */
+export interface RawRequest {
+  readonly method: string;
+  /** The path after the connector's own address, "/" at least. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** The raw bytes; signatures are computed over these. */
+  readonly body: Uint8Array;
+  /** The public address of the request, as the sender saw it. */
+  readonly url: string;
+  readonly remoteAddress: string;
+  /** The name of the company's API key that the core found valid in this request, if any. */
+  readonly apiKey?: string;
+}
+
+/** The answer of `verify`. Where in doubt, refuse. */
+export type Verdict =
+  | {
+      ok: true;
+      /** A webhook's own id and time: the core refuses a repeat of the id, and a time outside its window. */
+      replay?: { id: string; at: Date };
+    }
+  | { ok: false; reason: string };
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Uint8Array;
+}
+
+/** The result of a look at a connection: `ok`, and otherwise what a person should do. */
+export interface Health {
+  readonly ok: boolean;
+  readonly detail?: string;
+}
+
+export interface Label {
+  readonly value: string;
+  /** 0 to 1. */
+  readonly confidence: number;
+}
+
+/** A draft on its way into the helpdesk. */
+export interface OutgoingDraft {
+  readonly id: string;
+  /** The same for every attempt: look it up before writing. */
+  readonly idempotencyKey: string;
+  readonly ticket: { id: string; threadId: string; subject: string | null; requester: Person };
+  readonly message: { id: string; externalId: string; text: string; sentAt: Date };
+  readonly text: string;
+  /** ISO 639-1, or null where it is not known. */
+  readonly language: string | null;
+  readonly labels: { type: Label; priority: Label; department: Label } | null;
+  readonly sources: ReadonlyArray<{ title: string; path: string; url?: string }>;
+  /** The model's name, or `offline` where no LLM wrote it. */
+  readonly writtenBy: string;
+}
+
+export type SkipReason = "answered" | "superseded" | "edited";
+
+/** `created` is false where the lookup found the draft already there. */
+export type Delivered = { externalId: string; created: boolean } | { skipped: SkipReason };
+
+/**
+ * A connector. `Client` is whatever `open` returns (a session, an IMAP client, the context itself); the core passes it
+ * back to every other function and closes it at the end.
+ */
+export interface ConnectorSpec<
+  Config extends z.ZodType = z.ZodType,
+  Cursor extends z.ZodType = z.ZodType,
+  Client = unknown,
+> {
+  /** The folder's name. */
+  readonly name: string;
+  /** The semver range of the contract that it was written for, such as "^1". */
+  readonly core: string;
+  /** Secrets are fields made with `secret()`. */
+  readonly config: Config;
+  readonly cursor?: Cursor;
+  /** What the other side allows; `ctx.fetch` and deliveries keep to it. */
+  readonly limits: { requests: number; perMs: number; concurrency: number };
+  open(ctx: Context<z.output<Config>>, signal: AbortSignal): Promise<Client>;
+  /** Signs in and looks, changes nothing. */
+  check(client: Client, signal: AbortSignal): Promise<Health>;
+  close(client: Client): Promise<void>;
+  /** Polling or streaming. Ends when `signal` aborts. A failed read throws: it is never an empty page. */
+  readonly pull?: {
+    pages(
+      client: Client,
+      from: z.output<Cursor> | null,
+      signal: AbortSignal,
+    ): AsyncIterable<Page<z.output<Cursor>>>;
+  };
+  /** Webhooks and posts: answered 2xx only after the events are committed. */
+  readonly push?: {
+    /** The JSON body's schema, where there is one: it is shown in the OpenAPI document. */
+    readonly body?: z.ZodType;
+    /** Over raw bytes; fails closed. */
+    verify(request: RawRequest, config: z.output<Config>): Verdict;
+    /** Throws a ZodError, or a ConnectorError of kind `permanent`, for a body that cannot be read: answered with 422. */
+    parse(client: Client, request: RawRequest): Promise<ConnectorEventInput[]>;
+  };
+  /** Pages, scripts and reads that the connector serves under its own address. Called before `push`; null passes on. */
+  readonly serve?: {
+    handle(client: Client, request: RawRequest): Promise<HttpReply | null>;
+    /** The origins that a browser may call from, or none. */
+    origins?(config: z.output<Config>): string[];
+  };
+  readonly deliver?: {
+    readonly as: "draft" | "internal-note" | "reply";
+    put(client: Client, draft: OutgoingDraft, signal: AbortSignal): Promise<Delivered>;
+    /** Brings an agent's approved reply to the requester, where the core is told of it first. */
+    send?(client: Client, reply: AgentReply, signal: AbortSignal): Promise<void>;
+  };
+}
+
+/** Any connector, where its own types do not matter. */
+// biome-ignore lint/suspicious/noExplicitAny: a list of connectors of different types has no other common type
+export type AnyConnector = ConnectorSpec<any, any, any>;
+
+/** Checks a spec's types where it is written; returns it unchanged. */
+export function defineConnector<Config extends z.ZodType, Cursor extends z.ZodType, Client>(
+  spec: ConnectorSpec<Config, Cursor, Client>,
+): ConnectorSpec<Config, Cursor, Client> {
+  return spec;
+}

@@ -1,0 +1,108 @@
+/** What a connector hands to the core: events, already in Deskwire's own terms. A vendor's field names stop before here. */
+import { z } from "zod";
+
+/** The longest text taken, in characters. Longer messages are rejected, not cut. */
+export const maxTextLength = 200_000;
+
+/** PostgreSQL cannot hold NUL, and a lone surrogate has no UTF-8 form: both would change or lose what the customer wrote. */
+export function textFault(value: string): string | undefined {
+  const nul = value.indexOf("\u0000");
+  if (nul !== -1) return `contains a NUL character at position ${nul}`;
+  if (!value.isWellFormed()) return "contains a lone surrogate (broken Unicode)";
+  return undefined;
+}
+
+/** A string that can be stored as it is. */
+export function storableText(max: number) {
+  return z
+    .string()
+    .max(max)
+    .superRefine((value, ctx) => {
+      const fault = textFault(value);
+      if (fault) ctx.addIssue({ code: "custom", message: fault });
+    });
+}
+
+const externalId = storableText(512).min(1);
+
+/** Who wrote: at least one of the fields should be there for the agent's sake, none is required. */
+export const personSchema = z.strictObject({
+  name: storableText(320).optional(),
+  email: storableText(320).optional(),
+  externalId: externalId.optional(),
+});
+
+/** A file that came with a message. The core moves `content` to the blob store before the message is committed. */
+export const attachmentSchema = z.strictObject({
+  name: storableText(255).min(1),
+  mediaType: storableText(255).default("application/octet-stream"),
+  content: z.instanceof(Uint8Array),
+});
+
+/** A customer's message. `externalId` makes it unique per connector: the same one twice is stored once. */
+export const inboundMessageSchema = z.strictObject({
+  kind: z.literal("message"),
+  externalId,
+  /** The thread in the source; messages with the same one form a ticket. Default: a thread of its own. */
+  threadId: externalId.optional(),
+  subject: storableText(2_000).optional(),
+  text: storableText(maxTextLength).min(1),
+  html: storableText(1_000_000).optional(),
+  requester: personSchema.default({}),
+  /** When it was written, by the source's clock. */
+  sentAt: z.date().optional(),
+  attachments: z.array(attachmentSchema).max(20).optional(),
+  /** Why no draft is wanted (an automatic mail, say): stored, then skipped with this reason. */
+  skip: storableText(200).optional(),
+});
+
+/** An agent's reply that the customer got: matched to the draft that it came from. */
+export const agentReplySchema = z.strictObject({
+  kind: z.literal("agent-reply"),
+  externalId,
+  threadId: externalId,
+  text: storableText(maxTextLength).min(1),
+  agent: personSchema.default({}),
+  sentAt: z.date().optional(),
+  /** The draft it was made from, where the source tells. */
+  draftId: z.uuid().optional(),
+});
+
+/** A person's own choice of labels for a message's ticket: a lesson for the classifier. */
+export const labelCorrectionSchema = z.strictObject({
+  kind: z.literal("label-correction"),
+  externalId,
+  threadId: externalId,
+  labels: z.strictObject({
+    type: storableText(100).optional(),
+    priority: storableText(100).optional(),
+    department: storableText(100).optional(),
+  }),
+  agent: personSchema.default({}),
+  at: z.date().optional(),
+});
+
+/** An item that could not be read: kept in quarantine with its reason, so that the page goes on. */
+export const rejectedSchema = z.strictObject({
+  kind: z.literal("rejected"),
+  externalId,
+  reason: storableText(2_000),
+  raw: z.instanceof(Uint8Array).optional(),
+});
+
+export const connectorEventSchema = z.discriminatedUnion("kind", [
+  inboundMessageSchema,
+  agentReplySchema,
+  labelCorrectionSchema,
+  rejectedSchema,
+]);
+
+export type Person = z.output<typeof personSchema>;
+export type Attachment = z.output<typeof attachmentSchema>;
+export type InboundMessage = z.output<typeof inboundMessageSchema>;
+export type AgentReply = z.output<typeof agentReplySchema>;
+export type LabelCorrection = z.output<typeof labelCorrectionSchema>;
+export type Rejected = z.output<typeof rejectedSchema>;
+export type ConnectorEvent = z.output<typeof connectorEventSchema>;
+/** What a connector may write: fields with defaults left out. */
+export type ConnectorEventInput = z.input<typeof connectorEventSchema>;
