@@ -15,17 +15,22 @@ export interface FaultOptions {
   cause?: unknown;
   /** Milliseconds after which a retry makes sense (`rate_limited`, `transient`). */
   retryAfterMs?: number;
+  /** The HTTP status of the answer that this error stands for. */
+  status?: number;
 }
 
 /** The one error class of the contract. Throw it with a kind; anything else that is thrown counts as `transient`. */
 export class ConnectorError extends Error {
   readonly kind: ErrorKind;
   readonly retryAfterMs: number | undefined;
+  /** Set by `ctx.fetch` where the other side answered, so that a connector can tell 404 or 409 apart. */
+  readonly status: number | undefined;
   constructor(kind: ErrorKind, message: string, options: FaultOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "ConnectorError";
     this.kind = kind;
     this.retryAfterMs = options.retryAfterMs;
+    this.status = options.status;
   }
 }
 
