@@ -1,0 +1,95 @@
+/** The connection to PostgreSQL: one pool, named (prepared) statements, transactions, and knex as the builder of dynamic queries. */
+import knexModule, { type Knex } from "knex";
+import pg from "pg";
+import type { Log } from "../../plugins/contract/connector.ts";
+
+export type Connection = pg.PoolConfig;
+export type Row = pg.QueryResultRow;
+
+/** What a statement runs on: the pool, or a transaction. */
+export interface Runner {
+  /**
+   * Runs one statement, prepared under its name on each connection.
+   * @param name the same for the same text, always
+   */
+  query<R extends Row>(name: string, text: string, values: unknown[]): Promise<R[]>;
+}
+
+export interface Database extends Runner {
+  /** Commits when `work` resolves, rolls back when it throws. */
+  transaction<T>(work: (runner: Runner) => Promise<T>): Promise<T>;
+  /** Runs a query made with `build`. */
+  run<R extends Row>(query: Knex.QueryBuilder | Knex.Raw): Promise<R[]>;
+  /** A query builder without a connection of its own: hand what it builds to `run`. */
+  readonly build: Knex;
+  /** Rejects where the database does not answer within `timeoutMs`. */
+  ping(timeoutMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @param poolSize the most connections of this node */
+export function openDatabase(connection: Connection, poolSize: number, log: Log): Database {
+  const pool = new pg.Pool({
+    ...connection,
+    max: poolSize,
+    application_name: "deskwire",
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+  });
+  // An idle connection that breaks (a restarted server) is replaced by the pool; without a listener it would end the process.
+  pool.on("error", (error) => log.warn("a database connection was lost", { error: error.message }));
+  const build = knexModule({ client: "pg" });
+
+  return {
+    build,
+    async query<R extends Row>(name: string, text: string, values: unknown[]) {
+      return (await pool.query<R>({ name, text, values })).rows;
+    },
+    async run<R extends Row>(query: Knex.QueryBuilder | Knex.Raw) {
+      const { sql, bindings } = query.toSQL().toNative();
+      return (await pool.query<R>(sql, [...bindings])).rows;
+    },
+    async transaction(work) {
+      const client = await pool.connect();
+      let broken: Error | undefined;
+      try {
+        await client.query("BEGIN");
+        const result = await work({
+          async query<R extends Row>(name: string, text: string, values: unknown[]) {
+            return (await client.query<R>({ name, text, values })).rows;
+          },
+        });
+        await client.query("COMMIT");
+        return result;
+      } catch (error) {
+        try {
+          await client.query("ROLLBACK");
+        } catch (rollbackError) {
+          broken = rollbackError as Error;
+        }
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    },
+    async ping(timeoutMs) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(
+          () => reject(new Error(`the database did not answer within ${timeoutMs} ms`)),
+          timeoutMs,
+        );
+      });
+      try {
+        await Promise.race([pool.query("SELECT 1"), late]);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    async close() {
+      await pool.end();
+      await build.destroy();
+    },
+  };
+}

@@ -1,0 +1,152 @@
+/** Drafts: what they are written from, how they are kept, and how they are delivered. */
+import type { Runner } from "./database.ts";
+
+/** The most earlier entries of a ticket that a draft is written from. */
+export const conversationLength = 12;
+
+export interface ConversationRow {
+  id: string;
+  from: "requester" | "agent";
+  name: string | null;
+  text: string;
+  at: string;
+}
+
+export interface DraftLabels {
+  type: { label: string; confidence: number };
+  priority: { label: string; confidence: number };
+  department: { label: string; confidence: number };
+}
+
+/** A message that waits for its draft or its delivery, with all that either needs. */
+export interface MessageInTicket {
+  id: string;
+  company: string;
+  connector: string;
+  externalId: string;
+  ticketId: string;
+  threadId: string;
+  subject: string | null;
+  requester: { name: string | null; email: string | null; externalId: string | null };
+  text: string;
+  sentAt: Date;
+  language: string | null;
+  labels: DraftLabels | null;
+  /** Something has come after this message that makes a draft for it useless. */
+  overtakenBy: "answered" | "superseded" | null;
+}
+
+// An automatic mail after the message (skipped at intake) does not make its draft useless; anything else from the requester does.
+const inTicket = `
+  m.id, m.company, m.connector, m.external_id AS "externalId", m.ticket_id AS "ticketId", t.thread_id AS "threadId",
+  t.subject, json_build_object('name', t.requester_name, 'email', t.requester_email, 'externalId',
+    t.requester_external_id) AS requester, m.text, m.sent_at AS "sentAt", c.language, c.detail AS labels,
+  CASE WHEN EXISTS (SELECT 1 FROM messages n WHERE n.ticket_id = m.ticket_id AND n.id > m.id AND n.sender = 'agent')
+       THEN 'answered'
+       WHEN EXISTS (SELECT 1 FROM messages n JOIN progress q ON q.message_id = n.id WHERE n.ticket_id = m.ticket_id
+         AND n.id > m.id AND n.sender = 'requester' AND q.outcome IS DISTINCT FROM 'skipped')
+       THEN 'superseded' END AS "overtakenBy"`;
+
+export type MessageToDraft = MessageInTicket & { conversation: ConversationRow[] };
+
+/** Messages with their conversation: the newest entries of the ticket up to the message itself, oldest first. */
+export async function loadToDraft(runner: Runner, ids: string[]): Promise<MessageToDraft[]> {
+  return runner.query<MessageToDraft & { id: string }>(
+    "load-to-draft",
+    `SELECT ${inTicket}, talk.entries AS conversation
+     FROM messages m JOIN tickets t ON t.id = m.ticket_id LEFT JOIN classifications c ON c.message_id = m.id
+     CROSS JOIN LATERAL (
+       SELECT json_agg(e ORDER BY e.id) AS entries FROM (
+         SELECT id, sender AS "from", author_name AS name, text, sent_at AS at FROM messages n
+         WHERE n.ticket_id = m.ticket_id AND n.id <= m.id ORDER BY n.id DESC LIMIT ${conversationLength}) AS e) AS talk
+     WHERE m.id = ANY($1::uuid[])`,
+    [ids],
+  );
+}
+
+export interface NewDraft {
+  id: string;
+  messageId: string;
+  text: string;
+  language: string | null;
+  writtenBy: string;
+  sources: unknown[];
+  notes: string[];
+  usage: unknown;
+}
+
+/** Stores drafts and moves their messages on, in one statement. @returns the ids of the messages that moved */
+export async function saveDrafts(runner: Runner, items: NewDraft[]): Promise<string[]> {
+  const rows = await runner.query<{ id: string }>(
+    "save-drafts",
+    `WITH i AS MATERIALIZED (
+       SELECT * FROM json_to_recordset($1::json) AS i(id uuid, "messageId" uuid, text text, language text,
+         "writtenBy" text, sources jsonb, notes jsonb, usage jsonb)
+     ), moved AS (
+       UPDATE progress p SET stage = 'drafted', drafted_at = clock_timestamp(), attempts = 0, error = NULL,
+         claimed_until = NULL
+       FROM i WHERE p.message_id = i."messageId" AND p.stage = 'classified' AND p.outcome IS NULL
+       RETURNING p.message_id, p.ticket_id, p.company
+     ), stored AS (
+       INSERT INTO drafts (id, message_id, ticket_id, company, text, language, written_by, sources, notes, usage)
+       SELECT i.id, m.message_id, m.ticket_id, m.company, i.text, i.language, i."writtenBy", i.sources, i.notes, i.usage
+       FROM moved m JOIN i ON i."messageId" = m.message_id
+     )
+     SELECT message_id AS id FROM moved`,
+    [JSON.stringify(items)],
+  );
+  return rows.map((row) => row.id);
+}
+
+export type MessageToDeliver = MessageInTicket & {
+  draft: {
+    id: string;
+    text: string;
+    language: string | null;
+    writtenBy: string;
+    sources: Array<{ title: string; path: string; url?: string }>;
+  };
+};
+
+export async function loadToDeliver(runner: Runner, ids: string[]): Promise<MessageToDeliver[]> {
+  return runner.query<MessageToDeliver & { id: string }>(
+    "load-to-deliver",
+    `SELECT ${inTicket}, json_build_object('id', d.id, 'text', d.text, 'language', d.language, 'writtenBy',
+       d.written_by, 'sources', d.sources) AS draft
+     FROM messages m JOIN tickets t ON t.id = m.ticket_id JOIN drafts d ON d.message_id = m.id
+     LEFT JOIN classifications c ON c.message_id = m.id
+     WHERE m.id = ANY($1::uuid[])`,
+    [ids],
+  );
+}
+
+export interface Delivery {
+  messageId: string;
+  /** The audit entry's id. */
+  auditId: string;
+  connector: string;
+  externalId: string;
+  /** False where the draft was found to be there already. */
+  created: boolean;
+}
+
+/** Marks messages as delivered and writes it down in the audit log, in one statement. */
+export async function saveDeliveries(runner: Runner, items: Delivery[]): Promise<void> {
+  await runner.query(
+    "save-deliveries",
+    `WITH i AS MATERIALIZED (
+       SELECT * FROM json_to_recordset($1::json) AS i("messageId" uuid, "auditId" uuid, connector text,
+         "externalId" text, created boolean)
+     ), moved AS (
+       UPDATE progress p SET stage = 'delivered', outcome = 'delivered', delivered_as = i."externalId", error = NULL,
+         ended_at = clock_timestamp(), claimed_until = NULL
+       FROM i WHERE p.message_id = i."messageId" AND p.stage = 'drafted' AND p.outcome IS NULL
+       RETURNING p.message_id, p.company
+     )
+     INSERT INTO audit_log (id, company, actor, action, subject, detail)
+     SELECT i."auditId", m.company, 'hub', 'draft.delivered', m.message_id::text,
+       jsonb_build_object('connector', i.connector, 'externalId', i."externalId", 'created', i.created)
+     FROM moved m JOIN i ON i."messageId" = m.message_id`,
+    [JSON.stringify(items)],
+  );
+}

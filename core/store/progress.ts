@@ -1,0 +1,146 @@
+/** The state of each message on its way: conditional updates from the stage before, so that a repeated step does nothing. */
+import type { Runner } from "./database.ts";
+
+/** The stages that a message can be in while it is on its way, each waiting for the next step. */
+export type OpenStage = "received" | "classified" | "drafted";
+export type Stage = OpenStage | "delivered" | "skipped" | "dead";
+
+/** The error that a message waits or died with. */
+export interface StoredError {
+  kind: string;
+  message: string;
+  /** What was being done. */
+  step: string;
+}
+
+export interface OpenMessage {
+  id: string;
+  company: string;
+  stage: OpenStage;
+}
+
+export interface Waiting {
+  id: string;
+  attempts: number;
+}
+
+/**
+ * Takes messages that stand at `stage` for this node, so that no other works on them until the claim runs out.
+ * @param claimMs milliseconds; extend it with `extendClaims` while the work goes on
+ * @returns those that were free, with the attempts made so far
+ */
+export async function claim(
+  runner: Runner,
+  stage: OpenStage,
+  ids: string[],
+  claimMs: number,
+): Promise<Waiting[]> {
+  return runner.query<Waiting & { id: string }>(
+    "claim",
+    `UPDATE progress SET claimed_until = clock_timestamp() + $3 * interval '1 ms'
+     WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND outcome IS NULL
+       AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
+     RETURNING message_id AS id, attempts`,
+    [ids, stage, claimMs],
+  );
+}
+
+/** Keeps the claims of messages that are still being worked on. */
+export async function extendClaims(runner: Runner, ids: string[], claimMs: number): Promise<void> {
+  await runner.query(
+    "extend-claims",
+    `UPDATE progress SET claimed_until = clock_timestamp() + $2 * interval '1 ms'
+     WHERE message_id = ANY($1::uuid[]) AND outcome IS NULL AND claimed_until IS NOT NULL`,
+    [ids, claimMs],
+  );
+}
+
+/** Frees all claims and makes all open messages due: for a node that is the only one, after a crash. */
+export async function releaseAllClaims(runner: Runner): Promise<void> {
+  await runner.query(
+    "release-all-claims",
+    "UPDATE progress SET claimed_until = NULL, due_at = least(due_at, clock_timestamp()) WHERE outcome IS NULL",
+    [],
+  );
+}
+
+/** Ends messages without a delivery, each with its reason; only those that are still open. */
+export async function skip(runner: Runner, messages: Array<{ id: string; reason: string }>): Promise<void> {
+  await runner.query(
+    "skip",
+    `UPDATE progress p SET outcome = 'skipped', reason = i.reason, ended_at = clock_timestamp(), claimed_until = NULL, error = NULL
+     FROM json_to_recordset($1::json) AS i(id uuid, reason text) WHERE p.message_id = i.id AND p.outcome IS NULL`,
+    [JSON.stringify(messages)],
+  );
+}
+
+export interface Failure {
+  id: string;
+  error: StoredError;
+  /** Milliseconds until the next attempt; null makes it a dead letter. */
+  retryInMs: number | null;
+  /** False where the fault lies with our own nodes and says nothing of the message. */
+  counts: boolean;
+}
+
+/** Notes failed attempts: the message waits for its next one, or is dead with its error. */
+export async function fail(runner: Runner, stage: OpenStage, failures: Failure[]): Promise<void> {
+  await runner.query(
+    "fail",
+    `UPDATE progress p SET error = i.error, claimed_until = NULL, attempts = p.attempts + i.counts::int,
+       due_at = clock_timestamp() + coalesce(i."retryInMs", 0) * interval '1 ms',
+       outcome = CASE WHEN i."retryInMs" IS NULL THEN 'dead' END,
+       ended_at = CASE WHEN i."retryInMs" IS NULL THEN clock_timestamp() END
+     FROM json_to_recordset($2::json) AS i(id uuid, error jsonb, "retryInMs" float8, counts boolean)
+     WHERE p.message_id = i.id AND p.stage = $1 AND p.outcome IS NULL`,
+    [stage, JSON.stringify(failures)],
+  );
+}
+
+/**
+ * Finds what has stood still and is due, and sets it to be due again later, so that it is queued once a round.
+ * @param againMs milliseconds
+ */
+export async function takeDue(runner: Runner, againMs: number, limit: number): Promise<OpenMessage[]> {
+  return runner.query<OpenMessage & { id: string }>(
+    "take-due",
+    `UPDATE progress p SET due_at = clock_timestamp() + $1 * interval '1 ms'
+     FROM (SELECT message_id FROM progress
+           WHERE outcome IS NULL AND due_at <= clock_timestamp()
+             AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
+           ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS d
+     WHERE p.message_id = d.message_id
+     RETURNING p.message_id AS id, p.company, p.stage`,
+    [againMs, limit],
+  );
+}
+
+/**
+ * Brings dead letters back to the stage where they died.
+ * @param filter company, or single messages; both empty means all
+ * @returns what came back
+ */
+export async function revive(
+  runner: Runner,
+  filter: { company: string | null; ids: string[] | null },
+): Promise<OpenMessage[]> {
+  return runner.query<OpenMessage & { id: string }>(
+    "revive",
+    `UPDATE progress SET outcome = NULL, error = NULL, ended_at = NULL, attempts = 0, claimed_until = NULL,
+       due_at = clock_timestamp()
+     WHERE outcome = 'dead' AND ($1::text IS NULL OR company = $1) AND ($2::uuid[] IS NULL OR message_id = ANY($2))
+     RETURNING message_id AS id, company, stage`,
+    [filter.company, filter.ids],
+  );
+}
+
+/** How many messages stand at each stage, all companies together; ended ones only where they need a look (dead). */
+export async function countOpen(runner: Runner): Promise<Record<string, number>> {
+  const rows = await runner.query<{ stage: string; n: number }>(
+    "count-open",
+    `SELECT stage, count(*)::int AS n FROM progress WHERE outcome IS NULL GROUP BY stage
+     UNION ALL SELECT 'dead', count(*)::int FROM progress WHERE outcome = 'dead'`,
+    [],
+  );
+  return Object.fromEntries(rows.map((row) => [row.stage, row.n]));
+}
