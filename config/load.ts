@@ -1,0 +1,254 @@
+/** Loads the whole configuration: hub.yaml, the companies' files and the environment. The only reader of process.env. */
+import { createHash } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { type CompanyResult, type LoadPlugin, loadCompany } from "./company.ts";
+import { type Environment, pickEnvironment } from "./environment.ts";
+import { didYouMean, valueAt } from "./explain.ts";
+import { digestOf } from "./files.ts";
+import { openGeneratedSecrets } from "./generated-secrets.ts";
+import { ConfigError, inOrder, type Mistake } from "./mistakes.ts";
+import { type ReferenceSources, resolveReferences } from "./references.ts";
+import { drafterSchema, type HubConfig, hubSchema, type Role, roles } from "./schema.ts";
+import type { Company, LoadedConfig } from "./types.ts";
+import { check } from "./validate.ts";
+import { readYamlFile, type YamlFile } from "./yaml-file.ts";
+
+export interface LoadOptions {
+  /** The project's folder, in which config/ lies. */
+  readonly dir: string;
+  /** Default: the process's own. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Goes before hub.yaml and DESKWIRE_STATE_DIR; relative to `dir`. */
+  readonly stateDir?: string;
+  readonly loadPlugin: LoadPlugin;
+  /** False to only look (`check`): generated secrets that are not there yet are not made, others stand in for them. */
+  readonly createSecrets: boolean;
+  /** Default: whether this process runs as root. */
+  readonly isRoot?: boolean;
+}
+
+/** The environment as Deskwire sees it. Everything else asks here, never process.env. */
+export function readEnvironment(env: LoadOptions["env"] = process.env): Environment {
+  return pickEnvironment(env);
+}
+
+/** Loads and checks everything. Throws a `ConfigError` with all mistakes of all files. */
+export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const project = resolve(options.dir);
+  const environment = readEnvironment(options.env);
+  const configDir = resolve(project, environment.configDir ?? "config");
+  const show = (path: string) => shownPath(project, path);
+  const hub = await loadHub({ ...options, dir: project }, environment, configDir, show);
+  const companies = await loadCompanies(configDir, show, hub.sources, options.loadPlugin, hub.drafter);
+  const { active, mistakes: rolesMistakes } = readRoles(environment);
+  const across = acrossCompanies(companies.results);
+  const hubDigest = digestOf([hub.digest, active]);
+  const watched = [
+    ...new Set([
+      hub.path,
+      ...hub.files,
+      companies.folder,
+      ...companies.results.flatMap((one) => one.watched),
+    ]),
+  ];
+  const mistakes = inOrder([...hub.mistakes, ...rolesMistakes, ...companies.mistakes, ...across.mistakes]);
+  const good = companies.results.flatMap(({ id, company }) =>
+    company && !across.broken.has(id) ? [company] : [],
+  );
+  const byId = new Map(good.map((company) => [company.id, company]));
+  if (mistakes.length > 0 || !hub.config) {
+    const broken = new Set(companies.results.map(({ id }) => id).filter((id) => !byId.has(id)));
+    const hubBroken = hub.mistakes.length + rolesMistakes.length > 0;
+    throw new ConfigError(mistakes, {
+      companies: byId,
+      broken,
+      hubDigest: hubBroken ? null : hubDigest,
+      watched,
+    });
+  }
+  const warnings = inOrder([...hub.warnings, ...companies.results.flatMap((one) => one.warnings)]);
+  return {
+    hub: hub.config,
+    roles: active,
+    stateDir: hub.stateDir,
+    companies: byId,
+    warnings,
+    hubDigest,
+    watched,
+  };
+}
+
+function shownPath(project: string, path: string): string {
+  const inside = relative(project, path);
+  return inside.startsWith("..") || isAbsolute(inside) ? path : inside.split(sep).join("/");
+}
+
+interface Hub {
+  readonly path: string;
+  readonly config: HubConfig | null;
+  readonly mistakes: Mistake[];
+  readonly warnings: Mistake[];
+  readonly stateDir: string;
+  readonly sources: ReferenceSources;
+  readonly files: string[];
+  readonly drafter: { readonly config: HubConfig["drafter"]; readonly digest: string };
+  readonly digest: string;
+}
+
+async function loadHub(
+  options: LoadOptions,
+  environment: Environment,
+  configDir: string,
+  show: (path: string) => string,
+): Promise<Hub> {
+  const path = join(configDir, "hub.yaml");
+  const file = await readYamlFile(path, show(path), "empty");
+  const env = environment.all;
+  const stateDir = await findStateDir(options, environment, file, path);
+  const sources = { env, generated: openGeneratedSecrets(stateDir, options.createSecrets) };
+  const resolved = await resolveReferences(file, path, sources);
+  // Text in place of settings or a list is left for the schema to refuse.
+  for (const override of environment.overrides) setAt(resolved.value, override.path, override.value);
+  const replaced = (at: readonly (string | number)[]) =>
+    environment.overrides.find((one) => one.path.join() === at.join());
+  const mistakes = [...file.mistakes, ...resolved.mistakes].filter(
+    (mistake) => !environment.overrides.some((one) => one.path.join(".") === mistake.field),
+  );
+  const checked = await check(hubSchema, {
+    file,
+    resolved,
+    elsewhere: (at) => {
+      const override = replaced(at);
+      return override ? { file: "environment", field: override.name } : null;
+    },
+  });
+  if (file.value) mistakes.push(...checked.mistakes);
+  const { drafter, ...others } = resolved.value;
+  return {
+    path,
+    config: checked.output,
+    mistakes,
+    warnings: checked.warnings,
+    stateDir,
+    sources,
+    files: resolved.files,
+    drafter: { config: checked.output?.drafter ?? drafterSchema.parse({}), digest: digestOf(drafter) },
+    digest: digestOf([others, stateDir]),
+  };
+}
+
+function setAt(root: Record<string, unknown>, path: readonly (string | number)[], value: unknown): void {
+  const [section, field] = path as [string, string];
+  root[section] ??= {};
+  const holder = root[section];
+  if (typeof holder === "object" && !Array.isArray(holder))
+    (holder as Record<string, unknown>)[field] = value;
+}
+
+async function findStateDir(
+  options: LoadOptions,
+  environment: Environment,
+  file: YamlFile,
+  path: string,
+): Promise<string> {
+  const given = options.stateDir ?? environment.stateDir;
+  if (given) return resolve(options.dir, given);
+  const named = valueAt(file.value, ["stateDir"]);
+  if (typeof named === "string" && named !== "") {
+    // Mistakes in it are found again, and told, when the whole file is resolved.
+    const only = { ...file, value: { stateDir: named } };
+    const { value } = await resolveReferences(only, path, { env: environment.all, generated: null });
+    return resolve(dirname(path), String(value.stateDir));
+  }
+  const isRoot = options.isRoot ?? process.getuid?.() === 0;
+  if (!isRoot) return join(options.dir, ".deskwire");
+  // Root's projects often lie under folders that PostgreSQL's own user may not enter.
+  const hash = createHash("sha256").update(options.dir).digest("hex").slice(0, 8);
+  return join("/var/lib/deskwire", `${basename(options.dir) || "root"}-${hash}`);
+}
+
+function readRoles(environment: Environment): { active: Role[]; mistakes: Mistake[] } {
+  const known: readonly string[] = roles;
+  const mistakes = environment.roles
+    .filter((role) => !known.includes(role))
+    .map((role): Mistake => {
+      const near = didYouMean(role, known);
+      const message = `expected roles out of ${roles.join(", ")}, got "${role}"${near ? `; did you mean "${near}"?` : ""}`;
+      return { file: "environment", line: 0, field: "DESKWIRE_ROLES", message };
+    });
+  const active =
+    environment.roles.length > 0 ? roles.filter((role) => environment.roles.includes(role)) : [...roles];
+  return { active, mistakes };
+}
+
+async function loadCompanies(
+  configDir: string,
+  show: (path: string) => string,
+  sources: ReferenceSources,
+  loadPlugin: LoadPlugin,
+  hubDrafter: Hub["drafter"],
+): Promise<{ folder: string; results: CompanyResult[]; mistakes: Mistake[] }> {
+  const folder = join(configDir, "companies");
+  const whole = (message: string, name = ""): Mistake => ({
+    file: show(join(folder, name)),
+    line: 0,
+    field: "",
+    message,
+  });
+  let names: string[];
+  try {
+    names = (await readdir(folder)).filter((name) => !name.startsWith(".")).sort();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const message =
+      code === "ENOENT"
+        ? "expected this folder, with a file such as acme.yaml for each company"
+        : `cannot be read (${code})`;
+    return { folder, results: [], mistakes: [whole(message)] };
+  }
+  const mistakes = names
+    .filter((name) => /\.ya?ml$/i.test(name) && !name.endsWith(".yaml"))
+    .map((name) => whole(`expected the ending .yaml: rename it to ${name.replace(/\.\w+$/, ".yaml")}`, name));
+  const files = names.filter((name) => name.endsWith(".yaml"));
+  if (files.length === 0 && mistakes.length === 0)
+    mistakes.push(whole("expected a file such as acme.yaml for each company, found none"));
+  const results: CompanyResult[] = [];
+  for (const name of files) {
+    const path = join(folder, name);
+    results.push(await loadCompany({ path, shown: show(path), sources, loadPlugin, hubDrafter }));
+  }
+  return { folder, results, mistakes: [...mistakes, ...results.flatMap((one) => one.mistakes)] };
+}
+
+/** What no company's file shows by itself: an API key must say whose it is, and the demo page has one place. */
+function acrossCompanies(results: readonly CompanyResult[]): { mistakes: Mistake[]; broken: Set<string> } {
+  const mistakes: Mistake[] = [];
+  const broken = new Set<string>();
+  const keys = new Map<string, { id: string; name: string }>();
+  let demo: Company | undefined;
+  for (const { id, company, file } of results) {
+    if (!company) continue;
+    for (const { name, secret } of company.keys) {
+      const first = keys.get(secret.reveal());
+      if (!first) {
+        keys.set(secret.reveal(), { id, name });
+        continue;
+      }
+      mistakes.push(
+        file.at(
+          ["keys", name],
+          `expected a key of its own, got the same as keys.${first.name} of ${first.id}`,
+        ),
+      );
+      broken.add(id).add(first.id);
+    }
+    if (!company.demo) continue;
+    if (demo) {
+      mistakes.push(file.at(["demo"], `expected one company with a demo at most; ${demo.id} has it already`));
+      broken.add(id).add(demo.id);
+    }
+    demo ??= company;
+  }
+  return { mistakes, broken };
+}
