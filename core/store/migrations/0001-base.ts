@@ -21,6 +21,7 @@ CREATE TABLE tickets (
   UNIQUE (company, connector, thread_id)
 ) WITH (fillfactor = 85);
 CREATE INDEX tickets_of_company ON tickets (company, id);
+CREATE INDEX tickets_words ON tickets USING gin (to_tsvector('simple', subject)) WHERE subject IS NOT NULL;
 
 CREATE TABLE messages (
   id uuid PRIMARY KEY,
@@ -169,6 +170,10 @@ CREATE TABLE audit_log (
 );
 CREATE INDEX audit_log_of_company ON audit_log (company, id);
 
+/* ISO 8601 in UTC with milliseconds, as JavaScript writes it. */
+CREATE FUNCTION iso(at timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS
+  $$ SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
+
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'audit_log is append-only';
@@ -185,6 +190,6 @@ export async function down(knex: Knex): Promise<void> {
   await knex.raw(`
     DROP TABLE audit_log, webhooks_seen, leases, cursors, quarantine, corrections, outcomes, drafts, classifications,
       attachments, progress, messages, tickets;
-    DROP FUNCTION refuse_change();
+    DROP FUNCTION refuse_change, iso;
   `);
 }
