@@ -17,7 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { ConnectorError } from "../../plugins/contract/errors.ts";
+import { ConnectorError, describeError } from "../../plugins/contract/errors.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
 
 /** The user that PostgreSQL runs as where we are root: it refuses to be root itself. */
@@ -208,22 +208,25 @@ async function initdb(
   await writeFile(temporary, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
   try {
     if (folder.owner) await chown(temporary, folder.owner.uid, folder.owner.gid);
-    await promisify(execFile)(
-      join(binaries.bin, "initdb"),
-      [
-        ...["-D", draft, "-U", superuser, "-A", "scram-sha-256", "--pwfile", temporary],
-        // The built-in provider knows upper and lower case of all of Unicode, the same on every system.
-        ...["-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
-        ...["--data-checksums", "--no-instructions", "-c", "timezone=UTC", "-c", "log_timezone=UTC"],
-        ...(options.durable ? [] : ["--no-sync"]),
-      ],
-      {
-        cwd: folder.dir,
-        env: postgresEnv,
-        ...folder.owner,
-        ...(options.signal && { signal: options.signal }),
-      },
-    );
+    const run = (ctype: string) =>
+      promisify(execFile)(
+        join(binaries.bin, "initdb"),
+        [
+          ...["-D", draft, "-U", superuser, "-A", "scram-sha-256", "--pwfile", temporary],
+          // The built-in provider knows upper and lower case of all of Unicode, the same on every system.
+          ...["-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
+          `--lc-ctype=${ctype}`,
+          ...["--data-checksums", "--no-instructions", "-c", "timezone=UTC", "-c", "log_timezone=UTC"],
+          ...(options.durable ? [] : ["--no-sync"]),
+        ],
+        {
+          cwd: folder.dir,
+          env: postgresEnv,
+          ...folder.owner,
+          ...(options.signal && { signal: options.signal }),
+        },
+      );
+    await firstKnownLocale(run);
     await rename(temporary, join(draft, passwordFile));
   } catch (cause) {
     options.signal?.throwIfAborted();
@@ -231,6 +234,22 @@ async function initdb(
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+/**
+ * pg_trgm still asks the system which characters are letters, and in the plain C locale only ASCII's are: Cyrillic text
+ * would have no trigrams. Which UTF-8 locales exist differs by system.
+ */
+async function firstKnownLocale(run: (ctype: string) => Promise<unknown>): Promise<void> {
+  for (const ctype of ["C.UTF-8", "en_US.UTF-8"]) {
+    try {
+      await run(ctype);
+      return;
+    } catch (error) {
+      if (!describeError(error).includes("invalid locale")) throw error;
+    }
+  }
+  await run("C");
 }
 
 /** PostgreSQL inherits nothing from us: locale, time zone and PG* variables of the shell must not change what it does. */
