@@ -33,6 +33,8 @@ export interface CompanyResult {
   readonly warnings: Mistake[];
   /** Files and folders to watch, beside the company's own file. */
   readonly watched: string[];
+  /** True where it has no drafter of its own, and so depends on the hub's. */
+  readonly usesHubDrafter: boolean;
   /** For mistakes found later, across companies. */
   readonly file: YamlFile;
 }
@@ -48,7 +50,8 @@ export async function loadCompany(options: CompanyOptions): Promise<CompanyResul
     const message = `expected a file name of a-z, 0-9 and - (40 characters at most) before .yaml, got "${id}"`;
     mistakes.push({ file: shown, line: 0, field: "", message });
   }
-  if (!file.value) return { id, company: null, mistakes, warnings: [], watched: [], file };
+  if (!file.value)
+    return { id, company: null, mistakes, warnings: [], watched: [], file, usesHubDrafter: true };
 
   const resolved = await resolveReferences(file, path, sources);
   mistakes.push(...resolved.mistakes);
@@ -59,7 +62,13 @@ export async function loadCompany(options: CompanyOptions): Promise<CompanyResul
   const folders = await findFolders(id, path, file, resolved);
   mistakes.push(...folders.mistakes);
 
-  const result = { id, mistakes, warnings: [...checked.warnings, ...connectors.warnings], file };
+  const result = {
+    id,
+    mistakes,
+    warnings: [...checked.warnings, ...connectors.warnings],
+    file,
+    usesHubDrafter: !checked.output?.drafter,
+  };
   const watched = [...resolved.files, folders.knowledge, folders.macros];
   if (mistakes.length > 0 || !checked.output) return { ...result, company: null, watched };
   const { name, demo, keys, drafter } = checked.output;

@@ -1,18 +1,14 @@
-/** Loads the whole configuration: hub.yaml, the companies' files and the environment. The only reader of process.env. */
-import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { type CompanyResult, type LoadPlugin, loadCompany } from "./company.ts";
 import { type Environment, pickEnvironment } from "./environment.ts";
-import { didYouMean, valueAt } from "./explain.ts";
+import { didYouMean } from "./explain.ts";
 import { digestOf } from "./files.ts";
-import { openGeneratedSecrets } from "./generated-secrets.ts";
+import { type Hub, loadHub } from "./hub.ts";
 import { ConfigError, inOrder, type Mistake } from "./mistakes.ts";
-import { type ReferenceSources, resolveReferences } from "./references.ts";
-import { drafterSchema, type HubConfig, hubSchema, type Role, roles } from "./schema.ts";
+import type { ReferenceSources } from "./references.ts";
+import { type Role, roles } from "./schema.ts";
 import type { Company, LoadedConfig } from "./types.ts";
-import { check } from "./validate.ts";
-import { readYamlFile, type YamlFile } from "./yaml-file.ts";
 
 export interface LoadOptions {
   /** The project's folder, in which config/ lies. */
@@ -53,16 +49,18 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     ]),
   ];
   const mistakes = inOrder([...hub.mistakes, ...rolesMistakes, ...companies.mistakes, ...across.mistakes]);
-  const good = companies.results.flatMap(({ id, company }) =>
-    company && !across.broken.has(id) ? [company] : [],
+  const good = companies.results.flatMap(({ id, company, usesHubDrafter }) =>
+    company && !across.broken.has(id) && (hub.config || !usesHubDrafter) ? [company] : [],
   );
   const byId = new Map(good.map((company) => [company.id, company]));
   if (mistakes.length > 0 || !hub.config) {
-    const broken = new Set(companies.results.map(({ id }) => id).filter((id) => !byId.has(id)));
+    const broken = new Set([...companies.results.map(({ id }) => id), ...companies.misnamed]);
+    for (const id of byId.keys()) broken.delete(id);
     const hubBroken = hub.mistakes.length + rolesMistakes.length > 0;
     throw new ConfigError(mistakes, {
       companies: byId,
       broken,
+      complete: companies.results.length > 0,
       hubDigest: hubBroken ? null : hubDigest,
       watched,
     });
@@ -82,90 +80,6 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
 function shownPath(project: string, path: string): string {
   const inside = relative(project, path);
   return inside.startsWith("..") || isAbsolute(inside) ? path : inside.split(sep).join("/");
-}
-
-interface Hub {
-  readonly path: string;
-  readonly config: HubConfig | null;
-  readonly mistakes: Mistake[];
-  readonly warnings: Mistake[];
-  readonly stateDir: string;
-  readonly sources: ReferenceSources;
-  readonly files: string[];
-  readonly drafter: { readonly config: HubConfig["drafter"]; readonly digest: string };
-  readonly digest: string;
-}
-
-async function loadHub(
-  options: LoadOptions,
-  environment: Environment,
-  configDir: string,
-  show: (path: string) => string,
-): Promise<Hub> {
-  const path = join(configDir, "hub.yaml");
-  const file = await readYamlFile(path, show(path), "empty");
-  const env = environment.all;
-  const stateDir = await findStateDir(options, environment, file, path);
-  const sources = { env, generated: openGeneratedSecrets(stateDir, options.createSecrets) };
-  const resolved = await resolveReferences(file, path, sources);
-  // Text in place of settings or a list is left for the schema to refuse.
-  for (const override of environment.overrides) setAt(resolved.value, override.path, override.value);
-  const replaced = (at: readonly (string | number)[]) =>
-    environment.overrides.find((one) => one.path.join() === at.join());
-  const mistakes = [...file.mistakes, ...resolved.mistakes].filter(
-    (mistake) => !environment.overrides.some((one) => one.path.join(".") === mistake.field),
-  );
-  const checked = await check(hubSchema, {
-    file,
-    resolved,
-    elsewhere: (at) => {
-      const override = replaced(at);
-      return override ? { file: "environment", field: override.name } : null;
-    },
-  });
-  if (file.value) mistakes.push(...checked.mistakes);
-  const { drafter, ...others } = resolved.value;
-  return {
-    path,
-    config: checked.output,
-    mistakes,
-    warnings: checked.warnings,
-    stateDir,
-    sources,
-    files: resolved.files,
-    drafter: { config: checked.output?.drafter ?? drafterSchema.parse({}), digest: digestOf(drafter) },
-    digest: digestOf([others, stateDir]),
-  };
-}
-
-function setAt(root: Record<string, unknown>, path: readonly (string | number)[], value: unknown): void {
-  const [section, field] = path as [string, string];
-  root[section] ??= {};
-  const holder = root[section];
-  if (typeof holder === "object" && !Array.isArray(holder))
-    (holder as Record<string, unknown>)[field] = value;
-}
-
-async function findStateDir(
-  options: LoadOptions,
-  environment: Environment,
-  file: YamlFile,
-  path: string,
-): Promise<string> {
-  const given = options.stateDir ?? environment.stateDir;
-  if (given) return resolve(options.dir, given);
-  const named = valueAt(file.value, ["stateDir"]);
-  if (typeof named === "string" && named !== "") {
-    // Mistakes in it are found again, and told, when the whole file is resolved.
-    const only = { ...file, value: { stateDir: named } };
-    const { value } = await resolveReferences(only, path, { env: environment.all, generated: null });
-    return resolve(dirname(path), String(value.stateDir));
-  }
-  const isRoot = options.isRoot ?? process.getuid?.() === 0;
-  if (!isRoot) return join(options.dir, ".deskwire");
-  // Root's projects often lie under folders that PostgreSQL's own user may not enter.
-  const hash = createHash("sha256").update(options.dir).digest("hex").slice(0, 8);
-  return join("/var/lib/deskwire", `${basename(options.dir) || "root"}-${hash}`);
 }
 
 function readRoles(environment: Environment): { active: Role[]; mistakes: Mistake[] } {
@@ -188,7 +102,7 @@ async function loadCompanies(
   sources: ReferenceSources,
   loadPlugin: LoadPlugin,
   hubDrafter: Hub["drafter"],
-): Promise<{ folder: string; results: CompanyResult[]; mistakes: Mistake[] }> {
+): Promise<{ folder: string; results: CompanyResult[]; misnamed: string[]; mistakes: Mistake[] }> {
   const folder = join(configDir, "companies");
   const whole = (message: string, name = ""): Mistake => ({
     file: show(join(folder, name)),
@@ -205,11 +119,12 @@ async function loadCompanies(
       code === "ENOENT"
         ? "expected this folder, with a file such as acme.yaml for each company"
         : `cannot be read (${code})`;
-    return { folder, results: [], mistakes: [whole(message)] };
+    return { folder, results: [], misnamed: [], mistakes: [whole(message)] };
   }
-  const mistakes = names
-    .filter((name) => /\.ya?ml$/i.test(name) && !name.endsWith(".yaml"))
-    .map((name) => whole(`expected the ending .yaml: rename it to ${name.replace(/\.\w+$/, ".yaml")}`, name));
+  const misnamed = names.filter((name) => /\.ya?ml$/i.test(name) && !name.endsWith(".yaml"));
+  const mistakes = misnamed.map((name) =>
+    whole(`expected the ending .yaml: rename it to ${name.replace(/\.\w+$/, ".yaml")}`, name),
+  );
   const files = names.filter((name) => name.endsWith(".yaml"));
   if (files.length === 0 && mistakes.length === 0)
     mistakes.push(whole("expected a file such as acme.yaml for each company, found none"));
@@ -218,8 +133,15 @@ async function loadCompanies(
     const path = join(folder, name);
     results.push(await loadCompany({ path, shown: show(path), sources, loadPlugin, hubDrafter }));
   }
-  return { folder, results, mistakes: [...mistakes, ...results.flatMap((one) => one.mistakes)] };
+  return {
+    folder,
+    results,
+    misnamed: misnamed.map(stem),
+    mistakes: [...mistakes, ...results.flatMap((one) => one.mistakes)],
+  };
 }
+
+const stem = (name: string) => name.replace(/\.\w+$/, "");
 
 /** What no company's file shows by itself: an API key must say whose it is, and the demo page has one place. */
 function acrossCompanies(results: readonly CompanyResult[]): { mistakes: Mistake[]; broken: Set<string> } {

@@ -17,6 +17,8 @@ export interface Salvage {
   readonly companies: ReadonlyMap<string, Company>;
   /** Companies whose files exist but must not be taken. */
   readonly broken: ReadonlySet<string>;
+  /** False where no company was found at all: more likely a folder that is out of reach than everything removed. */
+  readonly complete: boolean;
   /** Null where the hub's own settings are among the mistakes. */
   readonly hubDigest: string | null;
   readonly watched: LoadedConfig["watched"];
