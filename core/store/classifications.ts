@@ -6,14 +6,18 @@ export interface UnclassifiedMessage {
   company: string;
   subject: string | null;
   text: string;
+  /** Failed attempts so far. */
   attempts: number;
+  /** Milliseconds since it was received. */
+  ageMs: number;
 }
 
 /** The messages among `ids` that wait for their labels. */
 export async function loadUnclassified(runner: Runner, ids: string[]): Promise<UnclassifiedMessage[]> {
   return runner.query<UnclassifiedMessage & { id: string }>(
     "load-unclassified",
-    `SELECT m.id, m.company, t.subject, m.text, p.attempts
+    `SELECT m.id, m.company, t.subject, m.text, p.attempts,
+       (extract(epoch FROM clock_timestamp() - p.received_at) * 1000)::float8 AS "ageMs"
      FROM progress p JOIN messages m ON m.id = p.message_id JOIN tickets t ON t.id = m.ticket_id
      WHERE p.message_id = ANY($1::uuid[]) AND p.stage = 'received' AND p.outcome IS NULL`,
     [ids],

@@ -21,7 +21,10 @@ export interface OpenMessage {
 
 export interface Waiting {
   id: string;
+  /** Failed attempts at this stage so far. */
   attempts: number;
+  /** Milliseconds since it was received. */
+  ageMs: number;
 }
 
 /**
@@ -40,7 +43,8 @@ export async function claim(
     `UPDATE progress SET claimed_until = clock_timestamp() + $3 * interval '1 ms'
      WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND outcome IS NULL
        AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
-     RETURNING message_id AS id, attempts`,
+     RETURNING message_id AS id, attempts,
+       (extract(epoch FROM clock_timestamp() - received_at) * 1000)::float8 AS "ageMs"`,
     [ids, stage, claimMs],
   );
 }

@@ -1,0 +1,64 @@
+/** What the hub counts and times. The broker keeps the figures; this is all that the rest of the code knows of it. */
+
+/** Every metric with its type and meaning: the reference in `docs/reference/metrics.md` is made from here. */
+export const metricTable = {
+  "deskwire.intake.messages": {
+    type: "counter",
+    labels: ["connector", "result"],
+    description: "Messages taken in; result is stored, duplicate or skipped.",
+  },
+  "deskwire.intake.quarantined": {
+    type: "counter",
+    labels: ["connector"],
+    description: "Items that could not be read and were kept aside with their reason.",
+  },
+  "deskwire.step.time": {
+    type: "histogram",
+    labels: ["step"],
+    description: "Milliseconds that one message (classify: one batch) spent in a step's work.",
+  },
+  "deskwire.step.failures": {
+    type: "counter",
+    labels: ["step", "kind"],
+    description: "Failed attempts, by step and error kind.",
+  },
+  "deskwire.messages.ended": {
+    type: "counter",
+    labels: ["outcome"],
+    description: "Messages that reached an end: delivered, skipped or dead.",
+  },
+  "deskwire.queue.waiting": {
+    type: "gauge",
+    labels: ["step"],
+    description: "Messages that wait in this node's queue.",
+  },
+  "deskwire.queue.working": {
+    type: "gauge",
+    labels: ["step"],
+    description: "Messages in work on this node.",
+  },
+  "deskwire.recover.requeued": {
+    type: "counter",
+    labels: [],
+    description: "Messages that stood still, or whose next attempt was due, and were queued again.",
+  },
+  "deskwire.http.requests": {
+    type: "counter",
+    labels: ["route", "status"],
+    description: "Requests answered by the gateway.",
+  },
+  "deskwire.http.time": {
+    type: "histogram",
+    labels: ["route"],
+    description: "Milliseconds from a request's arrival to the end of its answer.",
+  },
+} as const;
+
+export type MetricName = keyof typeof metricTable;
+
+export interface Metrics {
+  count(name: MetricName, labels?: Record<string, string>, by?: number): void;
+  /** @param ms milliseconds, fractions included */
+  time(name: MetricName, ms: number, labels?: Record<string, string>): void;
+  set(name: MetricName, value: number, labels?: Record<string, string>): void;
+}

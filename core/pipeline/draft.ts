@@ -1,0 +1,77 @@
+/** Draft: a reply for each message, written from the ticket's conversation. */
+
+import { createBatcher } from "../lib/batcher.ts";
+import { newId } from "../lib/ids.ts";
+import type { Drafter, DraftRequest } from "../llm/drafter.ts";
+import type { Handler } from "../queue/queue.ts";
+import {
+  type DraftLabels,
+  loadToDraft,
+  type MessageToDraft,
+  type NewDraft,
+  saveDrafts,
+} from "../store/drafts.ts";
+import { commits, companyOf, handleClaimed, type StepParts } from "./step.ts";
+
+export interface DraftParts extends StepParts {
+  /** The drafter of a company, as its config has it now. */
+  drafterOf(companyId: string): Promise<Drafter>;
+}
+
+/** The labels as drafters and connectors know them. */
+export function labelsOf(labels: DraftLabels | null) {
+  if (!labels) return null;
+  const label = ({ label, confidence }: { label: string; confidence: number }) => ({
+    value: label,
+    confidence,
+  });
+  return { type: label(labels.type), priority: label(labels.priority), department: label(labels.department) };
+}
+
+function toRequest(message: MessageToDraft, companyName: string): DraftRequest {
+  return {
+    company: message.company,
+    companyName,
+    conversation: message.conversation.map(({ from, name, text, at }) => ({
+      from,
+      name,
+      text,
+      at: new Date(at),
+    })),
+    subject: message.subject,
+    requesterName: message.requester.name,
+    language: message.language,
+    labels: labelsOf(message.labels),
+  };
+}
+
+export function createDraftHandler(parts: DraftParts): Handler {
+  const { db, queue, directory, drafterOf, signal } = parts;
+  type Item = { draft: NewDraft; company: string };
+  const saves = createBatcher<Item, void>(async (items) => {
+    const moved = new Set(
+      await saveDrafts(
+        db,
+        items.map((item) => item.draft),
+      ),
+    );
+    const onward = items.filter((item) => moved.has(item.draft.messageId));
+    await queue.publish(
+      "deliver",
+      onward.map(({ draft, company }) => ({ id: draft.messageId, company })),
+    );
+    return items.map(() => undefined);
+  }, commits);
+
+  return handleClaimed(
+    "draft",
+    parts,
+    (ids) => loadToDraft(db, ids),
+    async (message) => {
+      const company = companyOf(directory, message.company);
+      const drafter = await drafterOf(company.id);
+      const result = await drafter.draft(toRequest(message, company.name), signal);
+      await saves.add({ company: company.id, draft: { id: newId(), messageId: message.id, ...result } });
+    },
+  );
+}

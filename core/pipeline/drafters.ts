@@ -1,0 +1,41 @@
+/** The drafters of the companies, made when first needed and again when a company's config or articles change. */
+import type { CompanyDirectory } from "../../config/directory.ts";
+import type { Company } from "../../config/types.ts";
+import type { Log } from "../../plugins/contract/connector.ts";
+import { createCompanyDrafter } from "../llm/company-drafter.ts";
+import type { Drafter } from "../llm/drafter.ts";
+import { loadKnowledge } from "../llm/knowledge.ts";
+import { companyOf } from "./step.ts";
+
+export interface Drafters {
+  of(companyId: string): Promise<Drafter>;
+}
+
+async function makeDrafter(company: Company, log: Log): Promise<Drafter> {
+  const knowledge = await loadKnowledge(company);
+  for (const { file, line, message } of knowledge.problems) {
+    log.warn("an article was left out", {
+      company: company.id,
+      file: line ? `${file}:${line}` : file,
+      problem: message,
+    });
+  }
+  return createCompanyDrafter({ company, config: company.drafter, knowledge, log });
+}
+
+export function createDrafters(directory: CompanyDirectory, log: Log): Drafters {
+  const made = new Map<string, { digest: string; drafter: Promise<Drafter> }>();
+  return {
+    async of(companyId) {
+      const company = companyOf(directory, companyId);
+      const known = made.get(companyId);
+      if (known?.digest === company.digest) return known.drafter;
+      const drafter = makeDrafter(company, log);
+      const entry = { digest: company.digest, drafter };
+      made.set(companyId, entry);
+      // A folder that could not be read is tried again with the next message.
+      drafter.catch(() => made.get(companyId) === entry && made.delete(companyId));
+      return drafter;
+    },
+  };
+}

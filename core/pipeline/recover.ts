@@ -1,0 +1,85 @@
+/** Recovery: what stood still too long, or whose next attempt is due, is queued again. */
+import type { Log } from "../../plugins/contract/connector.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import { type Queue, type QueueItem, type Step, steps } from "../queue/queue.ts";
+import type { Runner } from "../store/database.ts";
+import { type OpenMessage, releaseAllClaims, takeDue } from "../store/progress.ts";
+import { stepFor } from "./stages.ts";
+
+/** Milliseconds between two rounds: the least time that a retry takes. */
+const everyMs = 1_000;
+/** Messages found in one statement; a round goes on while there are more, and the queue has room. */
+const pageSize = 2_000;
+/** Above this many waiting items a round stops: the rest is found in a later one. */
+const enoughWaiting = 20_000;
+
+export interface Recovery {
+  /** Waits for the round under way and ends. */
+  stop(): Promise<void>;
+}
+
+export interface RecoveryParts {
+  db: Runner;
+  queue: Queue;
+  metrics: Metrics;
+  log: Log;
+  /** Milliseconds after which a message that stands still is queued again. */
+  stalledMs: number;
+}
+
+/** Queues messages for the steps that they wait for. */
+export async function requeue(queue: Queue, messages: OpenMessage[]): Promise<void> {
+  const items: Record<Step, QueueItem[]> = { classify: [], draft: [], deliver: [] };
+  for (const { id, company, stage } of messages) items[stepFor[stage]].push({ id, company });
+  for (const step of steps) if (items[step].length > 0) await queue.publish(step, items[step]);
+}
+
+/** Starts the rounds. Where the queue was lost with the last process, everything open is queued again at once. */
+export function startRecovery({ db, queue, metrics, log, stalledMs }: RecoveryParts): Recovery {
+  let fresh = queue.ephemeral;
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let round: Promise<void> = Promise.resolve();
+
+  const waiting = () => Object.values(queue.depth()).reduce((sum, step) => sum + step.waiting, 0);
+  const recover = async () => {
+    if (fresh) {
+      await releaseAllClaims(db);
+      fresh = false;
+    }
+    for (let found = pageSize; found === pageSize && !stopped && waiting() < enoughWaiting; ) {
+      const due = await takeDue(db, stalledMs, pageSize);
+      found = due.length;
+      await requeue(queue, due);
+      metrics.count("deskwire.recover.requeued", {}, found);
+    }
+  };
+  const measure = () => {
+    for (const [step, depth] of Object.entries(queue.depth())) {
+      metrics.set("deskwire.queue.waiting", depth.waiting, { step });
+      metrics.set("deskwire.queue.working", depth.working, { step });
+    }
+  };
+  const tick = async () => {
+    try {
+      await recover();
+      measure();
+    } catch (error) {
+      log.warn("looking for messages that stand still failed; tried again soon", {
+        error: (error as Error).message,
+      });
+    }
+    if (!stopped) timer = setTimeout(run, everyMs);
+  };
+  const run = () => {
+    round = tick();
+  };
+  run();
+  return {
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await round;
+    },
+  };
+}
