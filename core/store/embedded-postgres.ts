@@ -5,15 +5,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
 import { locateBinaries } from "./postgres-binaries.ts";
+import { ensureData, readPassword, superuser } from "./postgres-data.ts";
 import {
   describeFolder,
-  ensureData,
   errorCode,
   type PostgresFolder,
   prepareFolder,
   prepareSocketFolder,
-  readPassword,
-  superuser,
   textOrUndefined,
 } from "./postgres-folder.ts";
 import {
@@ -65,6 +63,9 @@ const usersLock = 0x6465736b;
 /** Class 57 of PostgreSQL's error codes: starting up, recovering or shutting down; and the socket that is not there yet. */
 const notYet = ["57P01", "57P02", "57P03", "ENOENT", "ECONNREFUSED", "ECONNRESET"];
 
+/** A server that ends at once is tried again, as survivors of the last one may need a moment: about 5 seconds in all. */
+const mostFailures = 18;
+
 const settings = {
   listen_addresses: "",
   unix_socket_permissions: "0700",
@@ -96,8 +97,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   await ensureData(folder, binaries, {
     durable,
     warn: (message) => log.warn(message),
-    ...(signal && { signal }),
   });
+  signal?.throwIfAborted();
   const host = await prepareSocketFolder(folder);
   const connection = { host, port, user: superuser, password: await readPassword(folder), database };
   const parameters = {
@@ -132,28 +133,29 @@ async function bringUp(
   folder: PostgresFolder,
   connection: PostgresConnection,
   spawn: () => Postmaster,
-  { log, signal, startTimeoutMs = 30_000 }: EmbeddedPostgresOptions,
+  { signal, startTimeoutMs = 30_000 }: EmbeddedPostgresOptions,
 ): Promise<{ client: Client; adopted: boolean }> {
   let mine: Postmaster | undefined;
   let deadline = Date.now() + startTimeoutMs;
+  let failures = 0;
   let last: unknown;
   try {
-    for (let wait = 10; ; wait = Math.min(wait * 1.5, 500)) {
+    for (let wait = 10; failures < mostFailures; wait = Math.min(wait * 1.5, 500)) {
       signal?.throwIfAborted();
       const running = await readPostmaster(folder);
       const alive = running !== undefined && (await isPostmaster(running.pid, folder));
       if (mine?.exited()) {
         last = new ConnectorError("transient", `PostgreSQL ended: ${mine.output()}`);
+        failures += 1;
         mine = undefined;
       }
       if (!alive && !mine) {
-        if (Date.now() > deadline) break;
         await disownStalePid(folder);
         mine = spawn();
       }
       try {
         const client = await connect(connection);
-        return { client, adopted: mine === undefined || running?.pid !== mine.pid };
+        return { client, adopted: (await readPostmaster(folder))?.pid !== mine?.pid };
       } catch (error) {
         if (!notYet.includes(errorCode(error))) throw error;
         last ??= error;
@@ -161,9 +163,10 @@ async function bringUp(
         if (errorCode(error) === "57P03") deadline = Date.now() + startTimeoutMs;
       }
       if (Date.now() > deadline) {
+        if (!running || !alive || mine) break;
         // Alive without a socket: somebody cleared the folder. Only a restart makes a new one.
-        if (alive && running && !mine) await stopPostmaster(folder, running.pid);
-        else break;
+        await stopPostmaster(folder, running.pid);
+        deadline = Date.now() + startTimeoutMs;
       }
       await sleep(wait, undefined, signal ? { signal } : {});
     }
@@ -172,10 +175,9 @@ async function bringUp(
     throw error;
   }
   if (mine) await stopPostmaster(folder, mine.pid);
-  log.warn("the embedded database does not come up");
   throw new ConnectorError(
     "transient",
-    `PostgreSQL did not start within ${startTimeoutMs} ms. Its log: ${join(folder.dir, "postgres.log")}`,
+    `The embedded database does not start. Its log: ${join(folder.dir, "postgres.log")}`,
     { cause: last },
   );
 }
@@ -219,8 +221,10 @@ function handle(
   log: EmbeddedPostgresOptions["log"],
 ): EmbeddedPostgres {
   let stopping: Promise<void> | undefined;
+  let lost = false;
   keeper.on("error", (error) => {
-    if (!stopping) log.warn(`the embedded database has gone: ${error.message}`);
+    if (!stopping && !lost) log.warn(`the embedded database has gone: ${error.message}`);
+    lost = true;
   });
   // A program that forgets to stop the database can still end.
   keeper.unref();
