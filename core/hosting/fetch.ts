@@ -1,0 +1,90 @@
+/** `ctx.fetch`: HTTP for connectors, within the limits of the other side, with time-outs and retries. */
+import type { ConnectorFetch, ConnectorSpec } from "../../plugins/contract/connector.ts";
+import { ConnectorError } from "../../plugins/contract/errors.ts";
+import { backoff } from "../lib/backoff.ts";
+import { createGate } from "../lib/gate.ts";
+
+const defaultTimeoutMs = 15_000;
+const defaultAttempts = 3;
+const retryBackoff = { firstMs: 300, maxMs: 10_000 };
+/** A wait that the other side asks for and that is longer than this is left to the pipeline, in milliseconds. */
+const longestWaitMs = 10_000;
+
+/** The address without what may be secret in it: no user, no query, no fragment. */
+export function shownUrl(url: string): string {
+  if (!URL.canParse(url)) return "an invalid URL";
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
+}
+
+/** `Retry-After` (RFC 9110, section 10.2.3) in milliseconds: seconds, or a date. Undefined where it is missing or broken. */
+export function retryAfterMs(header: string | null, now = Date.now()): number | undefined {
+  if (header === null) return undefined;
+  if (/^\d+$/.test(header.trim())) return Number(header) * 1000;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+}
+
+function errorFor(response: Response, what: string): ConnectorError {
+  const { status } = response;
+  const message = `${what} answered ${status}`;
+  const wait = retryAfterMs(response.headers.get("retry-after"));
+  const options = wait === undefined ? {} : { retryAfterMs: wait };
+  if (status === 401 || status === 403) return new ConnectorError("auth", message);
+  if (status === 429) return new ConnectorError("rate_limited", message, options);
+  if (status === 408 || status >= 500) return new ConnectorError("transient", message, options);
+  return new ConnectorError("permanent", message);
+}
+
+function pause(ms: number, signal: AbortSignal | null | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** @param limits of the connector: one gate holds for all requests of the instance on this node */
+export function createConnectorFetch(limits: ConnectorSpec["limits"]): ConnectorFetch {
+  const gate = createGate(limits);
+
+  const once: ConnectorFetch = async (url, init = {}) => {
+    const { timeoutMs = defaultTimeoutMs, attempts: _, ...rest } = init;
+    const what = `${rest.method ?? "GET"} ${shownUrl(url)}`;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = rest.signal ? AbortSignal.any([rest.signal, timeout]) : timeout;
+    let response: Response;
+    try {
+      response = await fetch(url, { ...rest, signal });
+    } catch (error) {
+      if (rest.signal?.aborted) throw rest.signal.reason;
+      if (timeout.aborted) throw new ConnectorError("transient", `${what} took longer than ${timeoutMs} ms`);
+      throw new ConnectorError("transient", `${what} could not be reached`, { cause: error });
+    }
+    if (response.status < 400) return response;
+    // The body is read to its end so that the connection can be used again.
+    await response.body?.cancel();
+    throw errorFor(response, what);
+  };
+
+  return async (url, init = {}) => {
+    const attempts = init.attempts ?? defaultAttempts;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await gate(() => once(url, init), init.signal ?? undefined);
+      } catch (error) {
+        if (!(error instanceof ConnectorError) || attempt >= attempts) throw error;
+        if (error.kind !== "transient" && error.kind !== "rate_limited") throw error;
+        const wait = Math.max(error.retryAfterMs ?? 0, backoff(attempt, retryBackoff));
+        if (wait > longestWaitMs) throw error;
+        await pause(wait, init.signal);
+      }
+    }
+  };
+}

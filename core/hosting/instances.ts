@@ -1,0 +1,178 @@
+/** The connectors of the companies as they run: opened when first needed, paused when refused, closed and reopened when changed. */
+import type { CompanyDirectory } from "../../config/directory.ts";
+import type { ConnectorInstance } from "../../config/types.ts";
+import type { AnyConnector, Context, Conversations, Log } from "../../plugins/contract/connector.ts";
+import { ConnectorError, describeError, kindOf } from "../../plugins/contract/errors.ts";
+import type { Blobs } from "../blobs/blobs.ts";
+import type { LogFor } from "../lib/log.ts";
+import { audit } from "../store/audit.ts";
+import { findAttachment, readConversation } from "../store/conversations.ts";
+import type { Database } from "../store/database.ts";
+import { createConnectorFetch } from "./fetch.ts";
+
+/** After this time a paused connector is tried once more: credentials may have been mended on the other side. Milliseconds. */
+const pausedMs = 5 * 60_000;
+
+/** A connector that is open. */
+export interface OpenConnector {
+  spec: AnyConnector;
+  config: unknown;
+  client: unknown;
+  log: Log;
+  /** Aborts when the connector is closed. */
+  signal: AbortSignal;
+}
+
+export interface ConnectorStatus {
+  company: string;
+  instance: string;
+  state: "closed" | "open" | "paused";
+  /** Why it is paused. */
+  detail: string | null;
+}
+
+export interface Instances {
+  /**
+   * The open connector. Throws a ConnectorError: `config` where the company has none of this name, `auth` while it is
+   * paused, and whatever its `open` throws.
+   */
+  open(company: string, instance: string): Promise<OpenConnector>;
+  /** Tells of an error that a call of the connector threw: `auth` pauses it. Never rejects. */
+  report(company: string, instance: string, error: unknown): Promise<void>;
+  status(): ConnectorStatus[];
+  close(): Promise<void>;
+}
+
+export interface InstancesParts {
+  directory: CompanyDirectory;
+  db: Database;
+  blobs: Blobs;
+  logFor: LogFor;
+}
+
+interface Entry {
+  digest: string;
+  abort: AbortController;
+  opening: Promise<OpenConnector>;
+  open: boolean;
+}
+
+function conversationsOf({ db, blobs }: InstancesParts, company: string, connector: string): Conversations {
+  return {
+    read: (threadId, after) => readConversation(db, company, connector, threadId, after ?? null),
+    async attachment(threadId, attachmentId) {
+      const found = await findAttachment(db, company, attachmentId, { connector, threadId });
+      return found && { name: found.name, mediaType: found.mediaType, content: await blobs.get(found.blob) };
+    },
+  };
+}
+
+export function createInstances(parts: InstancesParts): Instances {
+  const { directory, db, logFor } = parts;
+  const entries = new Map<string, Entry>();
+  const paused = new Map<string, { digest: string; until: number; detail: string }>();
+  const log = logFor("connectors");
+
+  const find = (company: string, instance: string): ConnectorInstance => {
+    const found = directory.get(company)?.connectors.get(instance);
+    if (!found) throw new ConnectorError("config", `the company "${company}" has no connector "${instance}"`);
+    return found;
+  };
+
+  const start = (company: string, found: ConnectorInstance): Entry => {
+    const { spec, config, instance } = found;
+    const abort = new AbortController();
+    const own = logFor(`connector ${company}/${instance}`);
+    const context: Context<unknown> = {
+      company,
+      instance,
+      companyName: directory.get(company)?.name ?? company,
+      config,
+      log: own,
+      fetch: createConnectorFetch(spec.limits),
+      conversations: conversationsOf(parts, company, instance),
+    };
+    const opening = Promise.resolve(spec.open(context, abort.signal)).then((client) => {
+      entry.open = true;
+      return { spec, config, client, log: own, signal: abort.signal };
+    });
+    const entry: Entry = { digest: found.digest, abort, opening, open: false };
+    return entry;
+  };
+
+  const close = async (key: string, entry: Entry) => {
+    if (entries.get(key) === entry) entries.delete(key);
+    entry.abort.abort(new Error("the connector is being closed"));
+    try {
+      const { spec, client } = await entry.opening;
+      await spec.close(client);
+    } catch (error) {
+      log.warn("closing a connector failed", { connector: key, error: describeError(error) });
+    }
+  };
+
+  const unsubscribe = directory.onChange((id, company) => {
+    for (const [key, entry] of entries) {
+      const [of, instance] = key.split("/") as [string, string];
+      if (of === id && company?.connectors.get(instance)?.digest !== entry.digest) void close(key, entry);
+    }
+  });
+
+  return {
+    async open(company, instance) {
+      const found = find(company, instance);
+      const key = `${company}/${instance}`;
+      const pause = paused.get(key);
+      if (pause && pause.digest === found.digest && pause.until > Date.now()) {
+        throw new ConnectorError("auth", `the connector ${key} is paused: ${pause.detail}`, {
+          retryAfterMs: pause.until - Date.now(),
+        });
+      }
+      paused.delete(key);
+      let entry = entries.get(key);
+      if (entry && entry.digest !== found.digest) {
+        void close(key, entry);
+        entry = undefined;
+      }
+      if (!entry) {
+        entry = start(company, found);
+        entries.set(key, entry);
+      }
+      try {
+        return await entry.opening;
+      } catch (error) {
+        if (entries.get(key) === entry) entries.delete(key);
+        await this.report(company, instance, error);
+        throw error;
+      }
+    },
+    async report(company, instance, error) {
+      const key = `${company}/${instance}`;
+      const digest = directory.get(company)?.connectors.get(instance)?.digest;
+      if (kindOf(error) !== "auth" || digest === undefined || paused.get(key)?.digest === digest) return;
+      const detail = describeError(error);
+      paused.set(key, { digest, until: Date.now() + pausedMs, detail });
+      log.error("a connector is paused: its credentials were refused. Mend them in its config", {
+        connector: key,
+        detail,
+      });
+      await audit(db, [
+        { company, actor: "hub", action: "connector.paused", subject: instance, detail: { error: detail } },
+      ]);
+    },
+    status() {
+      return directory.all().flatMap((company) =>
+        [...company.connectors.keys()].map((instance) => {
+          const key = `${company.id}/${instance}`;
+          const pause = paused.get(key);
+          const state = pause ? "paused" : entries.get(key)?.open ? "open" : "closed";
+          return { company: company.id, instance, state, detail: pause?.detail ?? null } as ConnectorStatus;
+        }),
+      );
+    },
+    async close() {
+      unsubscribe();
+      await Promise.all([...entries].map(([key, entry]) => close(key, entry)));
+    },
+  };
+}
