@@ -95,7 +95,7 @@ function parseMacro(file: SourceFile, problems: KnowledgeProblem[]): Macro[] {
     const message = `unknown placeholder {{${name}}}: expected one of ${expected}`;
     problems.push({ file: file.path, line: bodyLine + line - 1, message });
   }
-  const text = toPlainText(body);
+  const text = toPlainText(body, { unwrap: false });
   if (text === "") problems.push({ file: file.path, line: bodyLine, message: "the macro has no text" });
   // A reply with a hole in it must not reach a customer, hence the macro is left out as a whole.
   return text === "" || unknown.length > 0 ? [] : [{ ...macro, text }];

@@ -29,7 +29,10 @@ export function sectionsOf(markdown: string, title: string): Section[] {
   const sections: Section[] = [];
   for (const part of splitAtHeadings(markdown)) {
     const heading = part.heading === title ? null : part.heading;
-    for (const text of cutAtParagraphs(toPlainText(part.lines.join("\n")), longestSection)) {
+    for (const text of cutAtParagraphs(
+      toPlainText(part.lines.join("\n"), { unwrap: true }),
+      longestSection,
+    )) {
       sections.push({ heading, text });
     }
   }
@@ -86,13 +89,29 @@ export function breakBefore(text: string, limit: number): number {
   return last >= 0xd800 && last <= 0xdbff ? limit - 1 : limit;
 }
 
-/** Markdown as a mail's plain text: links become `text (url)`, lists stay lists, marks go. */
-export function toPlainText(markdown: string): string {
+/**
+ * Markdown as a mail's plain text: links become `text (url)`, lists stay lists, marks go.
+ * @param options.unwrap joins the lines of a paragraph; otherwise line breaks stay as they were written
+ */
+export function toPlainText(markdown: string, options: { unwrap: boolean }): string {
   const lines: string[] = [];
-  let inFence = false;
+  let fence = false;
+  let open = false;
   for (const line of markdown.replace(/<!--[\s\S]*?-->/g, "").split("\n")) {
-    if (fenceLine.test(line)) inFence = !inFence;
-    else lines.push(inFence ? line : plainLine(line));
+    if (fenceLine.test(line)) {
+      fence = !fence;
+      open = false;
+      continue;
+    }
+    if (!fence && isRule(line)) continue;
+    const plain = fence ? line : plainLine(line);
+    const last = lines.at(-1);
+    // A paragraph or a list item goes on in the next line, unless that begins something of its own.
+    if (options.unwrap && open && last !== undefined && /\S/.test(line) && !startsBlock(line)) {
+      lines[lines.length - 1] = `${last.trimEnd()} ${plain.trimStart()}`;
+    } else lines.push(plain);
+    open =
+      !fence && /\S/.test(line) && !headingLine.test(line) && !isTableRow(line) && !/(?: {2}|\\)$/.test(line);
   }
   return lines
     .join("\n")
@@ -101,11 +120,23 @@ export function toPlainText(markdown: string): string {
     .trim();
 }
 
+/** A line between parts, or under the head of a table. */
+function isRule(line: string): boolean {
+  return /^\s*(?:[-*_]\s*){3,}$/.test(line) || (/^[\s:|-]+$/.test(line) && line.includes("---"));
+}
+
+function isTableRow(line: string): boolean {
+  return /^\s*\|.*\|\s*$/.test(line);
+}
+
+function startsBlock(line: string): boolean {
+  return /^\s*(?:[*+-]|\d{1,3}[.)]|>)\s/.test(line) || headingLine.test(line) || isTableRow(line);
+}
+
 function plainLine(line: string): string {
-  if (/^\s*(?:[-*_]\s*){3,}$/.test(line) || (/^[\s:|-]+$/.test(line) && line.includes("---"))) return "";
   const heading = line.match(headingLine)?.[2];
   if (heading !== undefined) return inlineText(heading);
-  if (/^\s*\|.*\|\s*$/.test(line)) {
+  if (isTableRow(line)) {
     const cells = line.trim().slice(1, -1).split("|");
     return cells.map((cell) => inlineText(cell.trim())).join(" – ");
   }

@@ -1,5 +1,5 @@
 /** The drafter without an LLM: composes a reply from the company's own macros and articles. */
-import type { DraftRequest, DraftResult, Drafter } from "./drafter.ts";
+import type { Drafter, DraftRequest, DraftResult } from "./drafter.ts";
 import type { Knowledge, Macro } from "./knowledge.ts";
 import { breakBefore } from "./markdown.ts";
 import { type Mood, type Phrases, phrasesFor } from "./phrases.ts";
@@ -64,11 +64,17 @@ function articleDraft(request: DraftRequest, language: string | null, hits: Arti
   const [first] = chosen;
   if (first === undefined) return holdingDraft(request, language);
   const foreign = first.article.language !== null && first.article.language !== written;
-  const lead = foreign ? phrases.otherLanguage(languageName(first.article.language, written)) : phrases.answer;
-  const links = new Set(chosen.flatMap(({ article }) => (article.url ? [`${article.title} (${article.url})`] : [])));
+  const lead = foreign
+    ? phrases.otherLanguage(languageName(first.article.language, written))
+    : phrases.answer;
+  const links = new Set(
+    chosen.flatMap(({ article }) => (article.url ? [`${article.title} (${article.url})`] : [])),
+  );
   const notes = [`${noLlm} composed from the knowledge articles named as sources.`];
-  if (foreign) notes.push(`The article is in another language (${first.article.language}) than the customer's.`);
-  if (language !== null && language !== written) notes.push(`There are no phrases for the customer's language (${language}).`);
+  if (foreign)
+    notes.push(`The article is in another language (${first.article.language}) than the customer's.`);
+  if (language !== null && language !== written)
+    notes.push(`There are no phrases for the customer's language (${language}).`);
   return result({
     text: compose(request, phrases, [
       lead,
@@ -88,7 +94,9 @@ function holdingDraft(request: DraftRequest, language: string | null): DraftResu
     text: compose(request, phrases, [phrases.holding]),
     language: written,
     sources: [],
-    notes: [`${noLlm} no article or macro fits, so it is a holding reply. Please answer the question yourself.`],
+    notes: [
+      `${noLlm} no article or macro fits, so it is a holding reply. Please answer the question yourself.`,
+    ],
   });
 }
 
@@ -106,7 +114,8 @@ function moodOf({ labels }: DraftRequest): Mood {
   const sure = (label: { value: string; confidence: number }) =>
     label.confidence >= sureLabel ? label.value.toLowerCase() : "";
   if (/urgent|critical|^high|срочн|критич|высок|dringend|hoch/.test(sure(labels.priority))) return "urgent";
-  if (/problem|incident|complaint|bug|defect|жалоб|проблем|beschwerde/.test(sure(labels.type))) return "trouble";
+  if (/problem|incident|complaint|bug|defect|жалоб|проблем|beschwerde/.test(sure(labels.type)))
+    return "trouble";
   return "plain";
 }
 
@@ -126,7 +135,8 @@ function chooseSections(hits: ArticleHit[]): ArticleHit[] {
 
 function sectionText({ section, article }: ArticleHit): string {
   const { text } = section;
-  const short = text.length <= longestAnswer ? text : `${text.slice(0, breakBefore(text, longestAnswer)).trimEnd()} …`;
+  const short =
+    text.length <= longestAnswer ? text : `${text.slice(0, breakBefore(text, longestAnswer)).trimEnd()} …`;
   return `${section.heading ?? article.title}\n${short}`;
 }
 
@@ -138,7 +148,10 @@ function uniqueSources(hits: ArticleHit[]): DraftResult["sources"] {
   return [...sources.values()];
 }
 
-function sourceOf(item: { title: string; path: string; url?: string }, score: number): DraftResult["sources"][number] {
+function sourceOf(
+  item: { title: string; path: string; url?: string },
+  score: number,
+): DraftResult["sources"][number] {
   const { title, path, url } = item;
   return { title, path, score: Math.round(score * 1_000) / 1_000, ...(url === undefined ? {} : { url }) };
 }
@@ -146,7 +159,11 @@ function sourceOf(item: { title: string; path: string; url?: string }, score: nu
 /** A subject fit to stand inside a sentence. */
 function subjectLine(subject: string | null): string | null {
   const line = subject?.replace(/\s+/g, " ").trim() ?? "";
-  return line === "" ? null : line.length <= 120 ? line : `${line.slice(0, breakBefore(line, 120)).trimEnd()}…`;
+  return line === ""
+    ? null
+    : line.length <= 120
+      ? line
+      : `${line.slice(0, breakBefore(line, 120)).trimEnd()}…`;
 }
 
 function languageName(code: string | null, shownIn: string): string {

@@ -49,7 +49,10 @@ function systemText(request: DraftRequest, options: PromptOptions): string {
   ];
   if (options.instructions) rules.push("", "The company's own instructions:", options.instructions.trim());
   if (options.insistOn) {
-    rules.push("", `Important: write the whole reply in ${languageName(options.insistOn)}, and in no other language.`);
+    rules.push(
+      "",
+      `Important: write the whole reply in ${languageName(options.insistOn)}, and in no other language.`,
+    );
   }
   return rules.join("\n");
 }
@@ -65,7 +68,9 @@ function userText(request: DraftRequest, options: PromptOptions): string {
     parts.push(`Type: ${type.value}. Priority: ${priority.value}. Department: ${department.value}.`);
   }
   const name = requesterName?.replace(/\s+/g, " ").trim() ?? "";
-  parts.push(`Write the reply to the last messages of the customer${name === "" ? "" : ` (named ${fence(name.slice(0, 100))})`}.`);
+  parts.push(
+    `Write the reply to the last messages of the customer${name === "" ? "" : ` (named ${fence(name.slice(0, 100))})`}.`,
+  );
   return parts.join("\n\n");
 }
 

@@ -28,6 +28,7 @@ export function languageOf(request: DraftRequest): string | null {
 export function greetableName(name: string | null): string | null {
   const trimmed = name?.normalize("NFC").replace(/\s+/g, " ").trim() ?? "";
   const looksLikeName = /^\p{L}[\p{L}\p{M}'’.-]*(?: [\p{L}\p{M}'’.-]+){0,3}$/u.test(trimmed);
-  if (!looksLikeName || trimmed.length > 60 || /\.\p{L}{2,}/u.test(trimmed) || /^www\b/i.test(trimmed)) return null;
+  if (!looksLikeName || trimmed.length > 60 || /\.\p{L}{2,}/u.test(trimmed) || /^www\b/i.test(trimmed))
+    return null;
   return trimmed;
 }

@@ -1,0 +1,180 @@
+/** The drafter behind any API that speaks OpenAI's chat completions. */
+import OpenAI from "openai";
+import type { DrafterConfig } from "../../config/schema.ts";
+import type { Log } from "../../plugins/contract/connector.ts";
+import type { Drafter, DraftRequest, DraftResult } from "./drafter.ts";
+import type { Knowledge } from "./knowledge.ts";
+import { detectLanguage } from "./language.ts";
+import { type Answer, readAnswer } from "./openai-answer.ts";
+import { toDraftError } from "./openai-errors.ts";
+import { buildPrompt, type ChatMessage, languageName, type PromptOptions } from "./prompt.ts";
+import { languageOf, questionOf } from "./question.ts";
+import { createRetriever, type Retriever } from "./retrieve.ts";
+
+/** Shorter texts are too often taken for another language. In characters. */
+const sureLength = 120;
+const articlesGiven = 6;
+const macrosGiven = 2;
+
+export interface OpenAiDrafterOptions {
+  config: DrafterConfig;
+  knowledge: Knowledge;
+  /** Default: one made from `knowledge`. */
+  retriever?: Retriever;
+  log: Log;
+}
+
+/**
+ * A drafter that asks an LLM. One call per draft, two where the answer comes in another language than the customer's;
+ * no retries beyond that, since the pipeline has its own. Each call ends after `config.timeoutMs`.
+ */
+export function createOpenAiDrafter({ config, knowledge, log, ...rest }: OpenAiDrafterOptions): Drafter {
+  const retriever = rest.retriever ?? createRetriever(knowledge);
+  const ask = createCall(config);
+
+  async function write(request: DraftRequest, signal: AbortSignal): Promise<DraftResult> {
+    const started = performance.now();
+    const language = languageOf(request);
+    const options = gather(retriever, request, language);
+    if (config.instructions) options.instructions = config.instructions;
+    let answer = await ask(buildPrompt(request, options), signal);
+    const notes: string[] = [];
+    if (language !== null && isOtherLanguage(answer.text, language)) {
+      const first = answer;
+      answer = await ask(buildPrompt(request, { ...options, insistOn: language }), signal);
+      answer.usage = sumUsage(first.usage, answer.usage);
+      if (isOtherLanguage(answer.text, language)) {
+        notes.push(`The draft is not in the customer's language (${languageName(language)}).`);
+      }
+    }
+    notes.push(...answer.checks.map((check) => `Please check: ${check}`));
+    const sources = sourcesOf(options);
+    if (sources.length === 0)
+      notes.push("No article or macro fits this message: please check every statement.");
+    const writtenBy = answer.model ?? config.model;
+    log.debug("draft written", {
+      company: request.company,
+      model: writtenBy,
+      ms: Math.round(performance.now() - started),
+    });
+    const written = detectLanguage(answer.text) ?? language;
+    return { text: answer.text, language: written, writtenBy, sources, usage: answer.usage, notes };
+  }
+
+  return {
+    name: config.model,
+    async draft(request, signal) {
+      signal.throwIfAborted();
+      try {
+        return await write(request, signal);
+      } catch (error) {
+        // Our own stop is no failure of the API.
+        signal.throwIfAborted();
+        const said = `${request.subject ?? ""}\n${request.conversation.map(({ text }) => text).join("\n")}`;
+        throw toDraftError(error, { model: config.model, key: config.key?.reveal() || noKey, said });
+      }
+    },
+  };
+}
+
+/** Local servers want no key, the client wants one all the same. */
+const noKey = "no-key-needed";
+
+/** Parameters that some models refuse by name; what one refused is not sent again. */
+interface Dialect {
+  maxTokens: "max_tokens" | "max_completion_tokens";
+  temperature: boolean;
+}
+
+function createCall(
+  config: DrafterConfig,
+): (messages: ChatMessage[], signal: AbortSignal) => Promise<Answer> {
+  const client = new OpenAI({
+    apiKey: config.key?.reveal() || noKey,
+    // All that the client would otherwise look up in the environment.
+    baseURL: config.baseUrl ?? "https://api.openai.com/v1",
+    organization: null,
+    project: null,
+    adminAPIKey: null,
+    webhookSecret: null,
+    logLevel: "off",
+    timeout: config.timeoutMs,
+    maxRetries: 0,
+  });
+  const dialect: Dialect = { maxTokens: "max_tokens", temperature: true };
+
+  async function post(messages: ChatMessage[], signal: AbortSignal): Promise<Answer> {
+    const body = {
+      model: config.model,
+      messages,
+      [dialect.maxTokens]: config.maxTokens,
+      ...(dialect.temperature ? { temperature: config.temperature } : {}),
+    };
+    // The client's own time-out does not cover the body of an error.
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(config.timeoutMs)]);
+    return readAnswer(await client.chat.completions.create(body, { signal: deadline }));
+  }
+
+  return async (messages, signal) => {
+    for (;;) {
+      try {
+        return await post(messages, signal);
+      } catch (error) {
+        if (!adapt(dialect, error)) throw error;
+      }
+    }
+  };
+}
+
+/** Newer models of OpenAI take `max_completion_tokens` only, and no temperature. True where another try makes sense. */
+function adapt(dialect: Dialect, error: unknown): boolean {
+  if (!(error instanceof OpenAI.BadRequestError) || !/^unsupported_/.test(String(error.code))) return false;
+  if (error.param === "max_tokens" && dialect.maxTokens === "max_tokens") {
+    dialect.maxTokens = "max_completion_tokens";
+    return true;
+  }
+  if (error.param === "temperature" && dialect.temperature) {
+    dialect.temperature = false;
+    return true;
+  }
+  return false;
+}
+
+function gather(retriever: Retriever, request: DraftRequest, language: string | null): PromptOptions {
+  const question = questionOf(request);
+  const department = request.labels?.department.value ?? null;
+  return {
+    articles: retriever.search(question, { language, department, limit: articlesGiven }),
+    macros: retriever.searchMacros(question, { language, department, limit: macrosGiven }),
+  };
+}
+
+/** What the model was given, each article once, best first. */
+function sourcesOf({ articles, macros }: PromptOptions): DraftResult["sources"] {
+  const sources = new Map<string, DraftResult["sources"][number]>();
+  const given = [
+    ...articles.map(({ article, score }) => ({ item: article, score })),
+    ...macros.map(({ macro, score }) => ({ item: macro, score })),
+  ].sort((a, b) => b.score - a.score);
+  for (const { item, score } of given) {
+    if (sources.has(item.path)) continue;
+    const { title, path, url } = item;
+    const rounded = Math.round(score * 1_000) / 1_000;
+    sources.set(path, { title, path, score: rounded, ...(url === undefined ? {} : { url }) });
+  }
+  return [...sources.values()];
+}
+
+function isOtherLanguage(text: string, wanted: string): boolean {
+  if (text.length < sureLength) return false;
+  const detected = detectLanguage(text);
+  return detected !== null && detected !== wanted;
+}
+
+function sumUsage(a: Answer["usage"], b: Answer["usage"]): Answer["usage"] {
+  if (a === null || b === null) return a ?? b;
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+  };
+}
