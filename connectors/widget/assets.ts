@@ -87,10 +87,10 @@ export interface FrameSettings {
 /** The frame's page for one widget; its settings stand in an attribute, as its policy allows no inline script. */
 export function framePage(assets: WidgetAssets, language: "en" | "ru", settings: FrameSettings): string {
   const values: Record<string, string> = {
-    language,
     version: assets.version,
     title: settings.title,
     settings: JSON.stringify(settings),
   };
-  return assets.frame.replace(/\{\{(\w+)\}\}/g, (_, name: string) => escapeHtml(values[name] ?? ""));
+  const page = assets.frame.replace('<html lang="en">', `<html lang="${language}">`);
+  return page.replace(/\{\{(\w+)\}\}/g, (_, name: string) => escapeHtml(values[name] ?? ""));
 }
