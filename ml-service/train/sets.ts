@@ -1,0 +1,140 @@
+/** Reads the free data sets and maps their intents to our labels, as `mapping.yaml` says. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse as parseCsv } from "csv-parse/sync";
+import { unzipSync } from "fflate";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+import type { Example } from "./examples.ts";
+import { groupNearDuplicates } from "./groups.ts";
+import { createRandom, hashText, shuffle } from "./random.ts";
+
+const setSchema = z.object({
+  cap: z.int().positive(),
+  licence: z.string(),
+  others: z.literal("out").optional(),
+  intents: z.record(z.string(), z.tuple([z.string(), z.string(), z.string()])),
+});
+const names = ["banking77", "bitext8k", "clinc150", "hwu64", "it_tickets_cc0", "cfpb_sample"] as const;
+type SetName = (typeof names)[number];
+const mappingSchema = z.object({
+  banking77: setSchema,
+  bitext8k: setSchema,
+  clinc150: setSchema,
+  hwu64: setSchema,
+  it_tickets_cc0: setSchema,
+  cfpb_sample: setSchema,
+  evaluation: z.object({
+    tickets_tobi: z.object({
+      type: z.record(z.string(), z.string()),
+      theirs: z.record(z.string(), z.string()),
+      priority: z.record(z.string(), z.string()),
+      queue: z.record(z.string(), z.array(z.string())),
+    }),
+    ru_vtb_faq: z.object({ priority: z.record(z.string(), z.array(z.string())) }),
+  }),
+});
+
+export type Mapping = z.output<typeof mappingSchema>;
+interface Row {
+  readonly text: string;
+  readonly intent: string;
+}
+
+/** Reads `mapping.yaml`; throws where it is not as the schema above. */
+export function readMapping(path = join(import.meta.dirname, "mapping.yaml")): Mapping {
+  return mappingSchema.parse(parseYaml(readFileSync(path, "utf8")));
+}
+
+/**
+ * Reads the sets that lie in a folder; one that is missing is left out and named in `missing`.
+ * @param folder holds one folder for each data set
+ */
+export function readSets(folder: string, mapping: Mapping): { examples: Example[]; missing: string[] } {
+  const missing = names.filter((name) => !existsSync(join(folder, name)));
+  const examples = names
+    .filter((name) => !missing.includes(name))
+    .flatMap((name) => mapSet(name, readers[name](join(folder, name)), mapping[name]));
+  return { examples, missing };
+}
+
+/** The rows of a CSV file with a heading, by column. A row that is cut at the end of the file is left out. */
+export function readCsv(path: string): Record<string, string>[] {
+  return csvRows(readFileSync(path, "utf8"));
+}
+
+function csvRows(content: string): Record<string, string>[] {
+  return parseCsv(content, {
+    columns: true,
+    relax_quotes: true,
+    skip_records_with_error: true,
+    bom: true,
+  }) as Record<string, string>[];
+}
+
+const readers: Record<SetName, (folder: string) => Row[]> = {
+  banking77: (folder) =>
+    ["train.csv", "test.csv"].flatMap((file) =>
+      readCsv(join(folder, file)).map((row) => ({ text: row.text ?? "", intent: row.category ?? "" })),
+    ),
+  bitext8k: (folder) =>
+    ["Training", "Validation", "Testing"].flatMap((part) =>
+      readCsv(join(folder, `Bitext_Sample_Customer_Service_${part}_Dataset.csv`)).map((row) => ({
+        text: row.utterance ?? "",
+        intent: row.intent ?? "",
+      })),
+    ),
+  clinc150: (folder) => {
+    const rows = z.array(z.tuple([z.string(), z.string()]));
+    const parts = z.record(z.string(), rows).parse(JSON.parse(readFileSync(join(folder, "data_full.json"), "utf8")));
+    return Object.values(parts).flatMap((part) => part.map(([text, intent]) => ({ text, intent })));
+  },
+  hwu64: (folder) =>
+    ["train", "valid", "test"].flatMap((part) => {
+      const lines = (file: string) => readFileSync(join(folder, part, file), "utf8").trim().split("\n");
+      const intents = lines("label");
+      return lines("seq.in").map((text, at) => ({ text, intent: intents[at] ?? "" }));
+    }),
+  it_tickets_cc0: (folder) => {
+    const [file] = Object.values(unzipSync(readFileSync(join(folder, "archive.zip"))));
+    return csvRows(new TextDecoder().decode(file)).map((row) => ({
+      text: row.Document ?? "",
+      intent: row.Topic_group ?? "",
+    }));
+  },
+  cfpb_sample: (folder) =>
+    readCsv(join(folder, "complaints_sample.csv")).map((row) => ({
+      // The agency has blacked out names and numbers with X.
+      text: (row["Consumer complaint narrative"] ?? "").replace(/\bX{2,}\b/g, " "),
+      intent: row.Product ?? "",
+    })),
+};
+
+function mapSet(name: SetName, rows: Row[], set: Mapping[SetName]): Example[] {
+  const taken = new Map<string, number>();
+  const random = createRandom(hashText(name));
+  const chosen = shuffle(
+    random,
+    rows.filter((row) => row.text.trim() !== ""),
+  ).filter(({ intent }) => {
+    if (!(intent in set.intents) && !set.others) return false;
+    const count = (taken.get(intent) ?? 0) + 1;
+    taken.set(intent, count);
+    return count <= set.cap;
+  });
+  const groups = groupNearDuplicates(chosen.map(({ text }) => text));
+  return chosen.map(({ text, intent }, at) => ({
+    text,
+    labels: labelsOf(set.intents[intent]),
+    group: `${name} ${groups[at]}`,
+    source: name,
+    weight: 1,
+  }));
+}
+
+function labelsOf(intent: [string, string, string] | undefined): Record<string, string> {
+  if (!intent) return { scope: "out" };
+  const [department, type, priority] = intent;
+  const known = Object.entries({ department, type, priority }).filter(([, label]) => label !== "-");
+  return { ...Object.fromEntries(known), scope: "in" };
+}
