@@ -34,6 +34,14 @@ export function compareReply(
   return { kind: named || common >= leastInCommon ? "edited" : "not-used", editDistance };
 }
 
+/** The draft that a reply names is not there, not of this ticket, or has its outcome already. */
+export class NoOpenDraft extends Error {
+  constructor() {
+    super("this ticket has no open draft with this draftId");
+    this.name = "NoOpenDraft";
+  }
+}
+
 export interface RecordedReply extends StoredReply {
   outcome: Pick<Outcome, "draftId" | "kind" | "editDistance"> | null;
 }
@@ -41,6 +49,7 @@ export interface RecordedReply extends StoredReply {
 /**
  * Stores a reply, once, with the outcome of the draft that it used. Run it in a transaction.
  * @returns null where the thread is not known
+ * @throws NoOpenDraft where the reply names a draft that is not open
  */
 export async function recordReply(
   runner: Runner,
@@ -60,6 +69,7 @@ export async function recordReply(
   if (!stored) return null;
   if (stored.duplicate) return { ...stored, outcome: null };
   const draft = await findOpenDraft(runner, stored.ticketId, reply.draftId ?? null);
+  if (!draft && reply.draftId !== undefined) throw new NoOpenDraft();
   let outcome: RecordedReply["outcome"] = null;
   if (draft) {
     const compared = compareReply(draft.text, reply.text, reply.draftId !== undefined);

@@ -185,7 +185,7 @@ export interface ConnectorSpec<
   readonly deliver?: {
     readonly as: "draft" | "internal-note" | "reply";
     put(client: Client, draft: OutgoingDraft, signal: AbortSignal): Promise<Delivered>;
-    /** Brings an agent's approved reply to the requester, where the core is told of it first. */
+    /** Brings an agent's approved reply to the requester, where the core is told of it first. Once per `externalId`. */
     send?(client: Client, reply: AgentReply, signal: AbortSignal): Promise<void>;
   };
 }

@@ -1,0 +1,145 @@
+/** Errors as `application/problem+json` (RFC 9457): what is wrong, where, and what to do. */
+import { z } from "zod";
+import { ConnectorError, describeError } from "../../../plugins/contract/errors.ts";
+import { BlobError } from "../../blobs/blobs.ts";
+import { Refused } from "../../hosting/push.ts";
+
+export const problemSchema = z.object({
+  type: z.string().describe("about:blank, or the kind of problem"),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional().describe("What is wrong with this very request, and what to do."),
+  errors: z
+    .array(z.object({ path: z.string(), message: z.string() }))
+    .optional()
+    .describe("Each field that is wrong."),
+  requestId: z.string().optional().describe("To find the request in the logs."),
+});
+
+export interface ProblemOptions {
+  detail?: string;
+  errors?: Array<{ path: string; message: string }>;
+  headers?: Record<string, string>;
+  cause?: unknown;
+}
+
+const titles: Record<number, string> = {
+  400: "Bad request",
+  401: "Not authenticated",
+  403: "Not allowed",
+  404: "Not found",
+  405: "Method not allowed",
+  409: "Conflict",
+  413: "Request body too large",
+  415: "Media type not supported",
+  422: "Content not valid",
+  429: "Too many requests",
+  500: "Internal error",
+  503: "Not available at present",
+  507: "No storage left",
+};
+
+/** An answer that is an error. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly errors: ProblemOptions["errors"];
+  readonly headers: Record<string, string>;
+  /** Shown to the client; the message of an internal error is not. */
+  readonly detail: string | undefined;
+  constructor(status: number, { detail, errors, headers = {}, cause }: ProblemOptions = {}) {
+    super(detail ?? titles[status] ?? `status ${status}`, { cause });
+    this.name = "Problem";
+    this.status = status;
+    this.detail = detail;
+    this.errors = errors;
+    this.headers = headers;
+  }
+  toJSON(requestId?: string): z.output<typeof problemSchema> {
+    return {
+      type: "about:blank",
+      title: titles[this.status] ?? "Error",
+      status: this.status,
+      ...(this.detail !== undefined && { detail: this.detail }),
+      ...(this.errors && { errors: this.errors }),
+      ...(requestId && { requestId }),
+    };
+  }
+}
+
+function fieldPath(path: PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, key) =>
+      typeof key === "number" ? `${text}[${key}]` : text ? `${text}.${String(key)}` : String(key),
+    "",
+  );
+}
+
+export function fromZod(error: z.ZodError, detail = "some fields are not valid"): Problem {
+  const errors = error.issues.map((issue) => ({ path: fieldPath(issue.path), message: issue.message }));
+  return new Problem(422, { detail, errors, cause: error });
+}
+
+/** SQLSTATEs and socket errors that say that the database is away or overloaded, not that a statement was wrong. */
+const awayCodes = /^(08|53|57)|^(ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT)$/;
+
+function isDatabaseAway(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (typeof code === "string" && awayCodes.test(code)) return true;
+  return (
+    typeof message === "string" &&
+    /timeout exceeded when trying to connect|Connection terminated/.test(message)
+  );
+}
+
+const soon = { headers: { "retry-after": "5" } };
+
+function fromConnector(error: ConnectorError): Problem {
+  if (error.kind === "permanent") return new Problem(422, { detail: error.message, cause: error });
+  if (error.kind === "config") return new Problem(404, { detail: error.message, cause: error });
+  const seconds = Math.max(1, Math.ceil((error.retryAfterMs ?? 5_000) / 1000));
+  return new Problem(503, {
+    detail: "the connector cannot be used at present",
+    headers: { "retry-after": String(seconds) },
+    cause: error,
+  });
+}
+
+/** The problem that an error of any kind is answered with. Internal ones say nothing of their cause. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof z.ZodError) return fromZod(error);
+  if (error instanceof Refused) return new Problem(401, { detail: error.message, cause: error });
+  if (error instanceof ConnectorError) return fromConnector(error);
+  if (error instanceof BlobError && error.kind === "full") {
+    return new Problem(507, {
+      detail: `${error.message}; nothing of the message was stored`,
+      ...soon,
+      cause: error,
+    });
+  }
+  if (error instanceof BlobError && error.kind === "missing") {
+    return new Problem(404, { detail: "there is no such file", cause: error });
+  }
+  if (error instanceof BlobError)
+    return new Problem(503, { detail: "files cannot be stored or read", ...soon, cause: error });
+  if (isDatabaseAway(error)) {
+    return new Problem(503, {
+      detail: "the database cannot be reached; nothing was stored",
+      ...soon,
+      cause: error,
+    });
+  }
+  const { code, type, name } = error as { code?: unknown; type?: unknown; name?: unknown };
+  if (name === "NotFoundError" || type === "NOT_FOUND")
+    return new Problem(404, { detail: "there is nothing at this address" });
+  if (
+    name === "RequestTimeoutError" ||
+    name === "ServiceNotFoundError" ||
+    name === "ServiceNotAvailableError"
+  ) {
+    return new Problem(503, { detail: "a part of the hub is not available", ...soon, cause: error });
+  }
+  if (typeof code === "number" && code >= 400 && code < 500)
+    return new Problem(code, { detail: describeError(error) });
+  return new Problem(500, { detail: "an unexpected error; it is in the hub's log", cause: error });
+}
