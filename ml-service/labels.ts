@@ -2,7 +2,8 @@
 export const labels = {
   type: {
     question: "Asks for information and expects an answer.",
-    incident: "Something went wrong once or has just stopped working: an outage, a failed payment, a lost parcel.",
+    incident:
+      "Something went wrong once or has just stopped working: an outage, a failed payment, a lost parcel.",
     problem: "A defect or difficulty that lasts or comes back, without one event behind it.",
     request: "Asks to have something done: a change, a cancellation, access, a document.",
     complaint: "Is dissatisfied with how the company behaves, beyond the matter itself.",

@@ -63,7 +63,9 @@ export function saveModel(path: string, model: Model): void {
 
 /** @returns the bytes of a model file: magic, length of the header, header in JSON, weights, known stems */
 export function encodeModel(model: Model): Buffer {
-  const header = Buffer.from(JSON.stringify({ ...model.header, bodyHash: hashOf(model.weights, model.stems) }));
+  const header = Buffer.from(
+    JSON.stringify({ ...model.header, bodyHash: hashOf(model.weights, model.stems) }),
+  );
   const start = Buffer.alloc(preamble);
   start.write(magic, "latin1");
   start.writeUInt32LE(header.length, 4);
@@ -79,9 +81,12 @@ export function loadModel(path: string): Model {
   try {
     bytes = readFileSync(path);
   } catch (cause) {
-    throw new ModelError(`cannot read the model ${path}: train one with "npm run train", or correct the path`, {
-      cause,
-    });
+    throw new ModelError(
+      `cannot read the model ${path}: train one with "npm run train", or correct the path`,
+      {
+        cause,
+      },
+    );
   }
   return decodeModel(bytes, path);
 }
@@ -89,7 +94,9 @@ export function loadModel(path: string): Model {
 /** @param origin what error messages call the file */
 export function decodeModel(bytes: Buffer, origin: string): Model {
   const broken = (why: string, cause?: unknown) =>
-    new ModelError(`${origin} is not a usable model (${why}): train it again with "npm run train"`, { cause });
+    new ModelError(`${origin} is not a usable model (${why}): train it again with "npm run train"`, {
+      cause,
+    });
   if (bytes.length < preamble || bytes.toString("latin1", 0, 4) !== magic) throw broken("unknown format");
   const end = preamble + bytes.readUInt32LE(4);
   let header: ModelHeader;

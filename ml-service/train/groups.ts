@@ -1,11 +1,11 @@
 /** Finds near-duplicates, so that a text and its twin never lie on both sides of a split. */
 import { hashText } from "./random.ts";
 
-const bands = 12;
-const rowsPerBand = 3;
+const bands = 8;
+const rowsPerBand = 4;
 
 /**
- * Groups texts whose words overlap by about half or more (MinHash over word pairs, joined where one band agrees).
+ * Groups texts whose words overlap by about 60 % or more (MinHash over word pairs, joined where one band agrees).
  * @returns the group's number for each text
  */
 export function groupNearDuplicates(texts: readonly string[]): number[] {
@@ -30,7 +30,11 @@ export function groupNearDuplicates(texts: readonly string[]): number[] {
 }
 
 function sign(text: string): Uint32Array {
-  const words = text.toLowerCase().replace(/\d+/g, "0").match(/[\p{L}\p{N}]+/gu) ?? [];
+  const words =
+    text
+      .toLowerCase()
+      .replace(/\d+/g, "0")
+      .match(/[\p{L}\p{N}]+/gu) ?? [];
   const shingles = words.map((word, at) => hashText(`${word} ${words[at + 1] ?? ""}`));
   const signature = new Uint32Array(bands * rowsPerBand).fill(0xffffffff);
   for (const shingle of shingles) {

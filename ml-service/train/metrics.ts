@@ -40,7 +40,9 @@ function macroF1(answers: readonly Answer[]): number {
   const names = [...new Set(answers.map(({ right }) => right))];
   const sum = names.reduce((total, name) => {
     const hits = answers.filter(({ label, right }) => label === name && right === name).length;
-    const both = answers.filter(({ label }) => label === name).length + answers.filter(({ right }) => right === name).length;
+    const both =
+      answers.filter(({ label }) => label === name).length +
+      answers.filter(({ right }) => right === name).length;
     return total + (2 * hits) / both;
   }, 0);
   return names.length === 0 ? 0 : sum / names.length;

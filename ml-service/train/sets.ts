@@ -86,12 +86,17 @@ const readers: Record<SetName, (folder: string) => Row[]> = {
     ),
   clinc150: (folder) => {
     const rows = z.array(z.tuple([z.string(), z.string()]));
-    const parts = z.record(z.string(), rows).parse(JSON.parse(readFileSync(join(folder, "data_full.json"), "utf8")));
+    const parts = z
+      .record(z.string(), rows)
+      .parse(JSON.parse(readFileSync(join(folder, "data_full.json"), "utf8")));
     return Object.values(parts).flatMap((part) => part.map(([text, intent]) => ({ text, intent })));
   },
   hwu64: (folder) =>
     ["train", "valid", "test"].flatMap((part) => {
-      const lines = (file: string) => readFileSync(join(folder, part, file), "utf8").trim().split("\n");
+      const lines = (file: string) =>
+        readFileSync(join(folder, part, file), "utf8")
+          .trim()
+          .split("\n");
       const intents = lines("label");
       return lines("seq.in").map((text, at) => ({ text, intent: intents[at] ?? "" }));
     }),

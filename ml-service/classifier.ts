@@ -1,0 +1,148 @@
+/** The classifier without a broker: model, rules and language put together into one answer for each message. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Classified, ClassifyItem, Prediction } from "./classify-schema.ts";
+import { createExtractor, normalise } from "./features.ts";
+import { detectLanguage } from "./language.ts";
+import {
+  columnsOf,
+  knownShare,
+  loadModel,
+  type Model,
+  ModelError,
+  type ModelHead,
+  probabilities,
+  score,
+} from "./model.ts";
+import { applyPriorityRules } from "./priority-rules.ts";
+
+/** After so many items other work gets its turn: 32 of 600 characters take a few milliseconds. */
+const itemsPerTurn = 32;
+/** With a smaller share of known words than this, the heads' confidence means nothing. */
+const leastKnown = 0.34;
+/** A rule takes this share of the probability under its priority; the rest stays, since rules err too. */
+const ruleShare = 0.85;
+const shownAlternatives = 3;
+const shownHeads = ["type", "priority", "department"] as const;
+
+export interface Classifier {
+  /** Answers in the order of the items, one for each. Never throws because of a text. */
+  classify(items: readonly ClassifyItem[]): Promise<Classified[]>;
+  /** Name and version, as in each answer. */
+  readonly model: string;
+}
+
+/**
+ * Loads a model.
+ * @throws ModelError where the file is missing, damaged or lacks a head
+ */
+export function createClassifier(modelPath: string): Classifier {
+  return classifierOf(loadModel(modelPath));
+}
+
+/** The same for a model that is already in memory. */
+export function classifierOf(model: Model): Classifier {
+  const { header } = model;
+  const heads = placesOf(header.heads);
+  for (const name of shownHeads) {
+    if (!heads.has(name))
+      throw new ModelError(`the model ${header.name} has no head "${name}": train it again`);
+  }
+  const extract = createExtractor(header.bits);
+  const logits = new Float64Array(columnsOf(header));
+  const name = `${header.name}@${header.version}`;
+
+  function classifyOne(item: ClassifyItem): Classified {
+    const normal = normalise(item.subject, item.text);
+    const features = extract(normal);
+    score(model, features, logits);
+    const known = knownShare(model, features);
+    const unknown = known < leastKnown ? [unknownReason(features.stemCount)] : [];
+    const chances = (head: string) => {
+      const place = heads.get(head);
+      return place ? probabilities(logits, place.from, place.head) : null;
+    };
+    const outside = chances("scope")?.[1] ?? null;
+    const word = (head: (typeof shownHeads)[number]) => {
+      const place = heads.get(head);
+      if (!place) throw new ModelError(`the model ${name} has no head "${head}"`);
+      return predictionOf(place.head, probabilities(logits, place.from, place.head), unknown);
+    };
+    return {
+      id: item.id,
+      type: word("type"),
+      priority: withRules(heads.get("priority")?.head, chances("priority"), normal, unknown),
+      department: word("department"),
+      language: detectLanguage(normal),
+      outOfScope: outside === null ? null : round(Math.max(outside, unknown.length > 0 ? 1 - known : 0)),
+      model: name,
+    };
+  }
+
+  return {
+    model: name,
+    async classify(items) {
+      const results: Classified[] = [];
+      for (const [at, item] of items.entries()) {
+        if (at > 0 && at % itemsPerTurn === 0) await nextTurn();
+        results.push(classifyOne(item));
+      }
+      return results;
+    },
+  };
+}
+
+/** Where each head's labels begin among all columns. */
+function placesOf(heads: readonly ModelHead[]): Map<string, { head: ModelHead; from: number }> {
+  const places = new Map<string, { head: ModelHead; from: number }>();
+  let from = 0;
+  for (const head of heads) {
+    places.set(head.name, { head, from });
+    from += head.labels.length;
+  }
+  return places;
+}
+
+function unknownReason(words: number): string {
+  return words === 0 ? "the text has no words" : "most words are unknown to the model";
+}
+
+/** @param doubts reasons for abstaining whatever the confidence */
+function predictionOf(head: ModelHead, chances: Float64Array, doubts: readonly string[]): Prediction {
+  const ranked = head.labels
+    .map((label, at) => ({ label, confidence: round(chances[at] as number) }))
+    .sort((a, b) => b.confidence - a.confidence);
+  const [best = { label: "", confidence: 0 }, ...others] = ranked;
+  return {
+    ...best,
+    abstained: doubts.length > 0 || best.confidence < head.threshold,
+    alternatives: others.slice(0, shownAlternatives),
+    ...(doubts.length > 0 ? { reasons: [...doubts] } : {}),
+  };
+}
+
+/** Moves most of the probability under a rule's priority up to it, and says which rules fired. */
+function withRules(
+  head: ModelHead | undefined,
+  chances: Float64Array | null,
+  normal: string,
+  doubts: readonly string[],
+): Prediction {
+  if (!head || !chances) throw new ModelError('the model has no head "priority"');
+  const { raisesTo, rules } = applyPriorityRules(normal);
+  const floor = raisesTo === null ? -1 : head.labels.indexOf(raisesTo);
+  if (floor < 0) return predictionOf(head, chances, doubts);
+  const raised = chances.slice();
+  for (let below = 0; below < floor; below += 1) {
+    const moved = (raised[below] as number) * ruleShare;
+    raised[below] = (raised[below] as number) - moved;
+    raised[floor] = (raised[floor] as number) + moved;
+  }
+  // A rule is readable evidence of its own: with it, unknown words around it are no reason to abstain.
+  const prediction = predictionOf(head, raised, []);
+  return { ...prediction, reasons: rules.map((rule) => `rule: ${rule}`) };
+}
+
+/** Four digits are plenty for a confidence and keep answers and history small. */
+function round(chance: number): number {
+  return Math.round(chance * 10_000) / 10_000;
+}
