@@ -1,6 +1,7 @@
 /** Splits a Markdown file into its YAML front matter and its text, with the line of every mistake. */
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
+import { describeError } from "../../plugins/contract/errors.ts";
 import { languageCode } from "./language.ts";
 
 /** More than this is no front matter. In characters. */
@@ -94,7 +95,13 @@ function parseFields(yaml: string): Pick<ParsedFile, "data" | "faults"> {
   for (const { key } of doc.contents.items) {
     if (isScalar(key) && key.range) lineOf.set(String(key.value), lines.linePos(key.range[0]).line + 1);
   }
-  return checkFields(doc.toJS({ maxAliasCount: 20 }), lineOf);
+  let value: unknown;
+  try {
+    value = doc.toJS({ maxAliasCount: 20 });
+  } catch (error) {
+    return { data: null, faults: [{ line: 2, message: `broken front matter: ${describeError(error)}` }] };
+  }
+  return checkFields(value, lineOf);
 }
 
 function checkFields(value: unknown, lineOf: Map<string, number>): Pick<ParsedFile, "data" | "faults"> {

@@ -128,7 +128,7 @@ async function readFolder(dir: string, problems: KnowledgeProblem[]): Promise<So
     return [];
   }
   const files: SourceFile[] = [];
-  const seen = new Set<string>();
+  const seen = new Set<string>([root]);
 
   async function readEntry(full: string, shown: string, depth: number): Promise<void> {
     const real = await realpath(full);

@@ -108,12 +108,18 @@ function details(error: APIError, status: number): string {
 /** The server's own words where they help and give nothing away. */
 function quote(error: APIError, { key, said }: ErrorContext): string {
   if (error.status !== 400 && error.status !== 404 && error.status !== 422) return "";
-  const words = error.message.replace(/^\d+ /, "").replaceAll(key, "[secret]").replace(/\s+/g, " ").trim();
+  const words = error.message
+    .slice(0, 2_000)
+    .replace(/^\d+ /, "")
+    .replaceAll(key, "[secret]")
+    .replace(/\s+/g, " ")
+    .trim()
+    .slice(0, 200);
   const plain = said.replace(/\s+/g, " ");
   for (let at = 0; at + 16 <= words.length; at += 8) {
     if (plain.includes(words.slice(at, at + 16))) return "";
   }
-  return words === "" ? "" : `: ${words.slice(0, 200)}`;
+  return words === "" ? "" : `: ${words}`;
 }
 
 function networkReason(error: Error): string {
