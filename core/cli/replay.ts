@@ -1,0 +1,51 @@
+/** deskwire replay: dead letters back to the stage where they died; a running hub takes them up by itself. */
+import { join } from "node:path";
+import { ConnectorError } from "../../plugins/contract/errors.ts";
+import { isId } from "../lib/ids.ts";
+import { createLog } from "../lib/log.ts";
+import { audit } from "../store/audit.ts";
+import { type Connection, openDatabase } from "../store/database.ts";
+import { startEmbeddedPostgres } from "../store/embedded-postgres.ts";
+import { revive } from "../store/progress.ts";
+import { projectConfig } from "./project.ts";
+
+export interface ReplayOptions {
+  company: string | null;
+  /** Must be said where neither a company nor messages are named. */
+  all: boolean;
+  /** Message ids. */
+  ids: string[];
+}
+
+/** @returns the exit code; prints how many came back */
+export async function replay(project: string, { company, all, ids }: ReplayOptions): Promise<number> {
+  const wrong = ids.find((id) => !isId(id));
+  if (wrong !== undefined) throw new ConnectorError("config", `"${wrong}" is not the id of a message`);
+  if (!all && company === null && ids.length === 0) {
+    throw new ConnectorError("config", "say which: --company ID, message ids, or --all");
+  }
+  const config = await projectConfig(project, true).load();
+  const log = createLog(config.hub.log, "replay");
+  const embedded = config.hub.database.url
+    ? undefined
+    : await startEmbeddedPostgres({ dir: join(config.stateDir, "postgres"), log });
+  const connection: Connection = embedded?.connection ?? {
+    connectionString: config.hub.database.url?.reveal(),
+  };
+  const db = openDatabase(connection, 2, log);
+  try {
+    const revived = await revive(db, { company, ids: ids.length > 0 ? ids : null });
+    if (revived.length > 0) {
+      const entry = { actor: "operator", action: "message.replayed" as const };
+      await audit(
+        db,
+        revived.map(({ id, company, stage }) => ({ ...entry, company, subject: id, detail: { stage } })),
+      );
+    }
+    process.stdout.write(`${revived.length} ${revived.length === 1 ? "message" : "messages"} brought back\n`);
+    return 0;
+  } finally {
+    await db.close();
+    await embedded?.stop();
+  }
+}

@@ -1,0 +1,103 @@
+/** deskwire start: runs a node until it is told to stop. */
+import type { Company, LoadedConfig } from "../../config/types.ts";
+import { watchConfig } from "../../config/watch.ts";
+import { type Node, startNode, version } from "../../moleculer.config.ts";
+import { describeError } from "../../plugins/contract/errors.ts";
+import { audit } from "../store/audit.ts";
+import { type ProjectConfig, projectConfig } from "./project.ts";
+
+/** The address that a person can open: 0.0.0.0 is none. */
+function shownAddress(config: LoadedConfig, node: Node): string | null {
+  if (!node.address) return null;
+  if (config.hub.http.publicUrl) return config.hub.http.publicUrl;
+  const { address, port } = node.address;
+  const host = ["0.0.0.0", "::", "127.0.0.1"].includes(address) ? "localhost" : address;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** What a person needs to go on: one address, and the demo company's key. */
+function greet(config: LoadedConfig, node: Node, readyMs: number): void {
+  const url = shownAddress(config, node);
+  const lines = [
+    `Deskwire ${version} is ready after ${(readyMs / 1000).toFixed(1)} s (${config.roles.join(", ")}).`,
+  ];
+  const demo = [...config.companies.values()].find((company: Company) => company.demo);
+  const key = demo?.keys[0]?.secret.reveal();
+  if (url && demo && key)
+    lines.push("", `  Open   ${url}/#key=${key}`, `  Key    ${key}   (company "${demo.id}")`);
+  else if (url) lines.push("", `  API    ${url}/v1`);
+  process.stdout.write(`\n${lines.join("\n")}\n\n  Ctrl-C stops everything.\n\n`);
+}
+
+/** Follows the config files until the signal aborts; what happens is logged and written to the audit log. */
+function follow(
+  project: ProjectConfig,
+  current: LoadedConfig,
+  node: Node,
+  signal: AbortSignal,
+): Promise<void> {
+  const log = node.logFor("config");
+  const note = async (
+    company: string | null,
+    action: "config.changed" | "config.refused",
+    detail: object,
+  ) => {
+    try {
+      await audit(node.db, [{ company, actor: "operator", action, subject: company, detail: { ...detail } }]);
+    } catch (error) {
+      log.error("a change of the config could not be written down", { error: describeError(error) });
+    }
+  };
+  return watchConfig({
+    load: () => project.load(current.stateDir),
+    current,
+    signal,
+    async onChange(id, company) {
+      node.directory.replace(id, company);
+      log.info(company ? "a company's config was taken up" : "a company was removed", { company: id });
+      await note(id, "config.changed", { removed: company === null });
+    },
+    onRefused(error) {
+      log.error(`changes were refused; what was in force before stays so:\n${error.message}`);
+      void note(null, "config.refused", { mistakes: error.mistakes.length });
+    },
+    onRestartNeeded: () => log.warn("hub.yaml has changed: restart to take it up"),
+    onError: (error) => log.error("looking at the config failed", { error: describeError(error) }),
+  });
+}
+
+/** Resolves with the first signal that asks to stop; a second one ends the process at once. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.on(signal, () => {
+        if (asked && signal !== "SIGHUP") process.exit(1);
+        asked = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+/** @throws ConfigError, or a ConnectorError that says what this machine lacks */
+export async function start(projectDir: string): Promise<number> {
+  const startedAt = performance.now() - process.uptime() * 1000;
+  const stop = stopSignal();
+  const project = projectConfig(projectDir, true);
+  const config = await project.load();
+  const node = await startNode(config);
+  const log = node.logFor("hub");
+  process.on("unhandledRejection", (error) => log.error("a promise was rejected unseen", { error }));
+  for (const { file, line, field, message } of config.warnings)
+    log.warn(message, { file: `${file}:${line}`, field });
+  greet(config, node, performance.now() - startedAt);
+  const watch = new AbortController();
+  const watching = follow(project, config, node, watch.signal);
+  const signal = await stop;
+  log.info(`${signal}: stopping; what is under way is finished first`);
+  watch.abort();
+  await watching;
+  await node.stop();
+  return 0;
+}

@@ -1,0 +1,22 @@
+/** The broker's own log lines in the hub's format. */
+import { Loggers } from "moleculer";
+import type { LogFor } from "../lib/log.ts";
+
+/** The broker tells much of what goes well; of that, only its warnings and errors are for operators. */
+const levels: Record<string, "error" | "warn" | "debug"> = { fatal: "error", error: "error", warn: "warn" };
+
+/** A logger in the broker's sense. It takes an instance of its base class, hence the class made here. */
+export function brokerLogger(logFor: LogFor): Loggers.Base<object> {
+  const Logger = class extends Loggers.Base<object> {
+    override getLogHandler(bindings: { mod?: string }) {
+      const log = logFor(`broker ${bindings.mod ?? ""}`.trim().toLowerCase());
+      return (type: string, args: unknown[]) => {
+        const text = args
+          .map((arg) => (arg instanceof Error ? (arg.stack ?? arg.message) : String(arg)))
+          .join(" ");
+        log[levels[type] ?? "debug"](text);
+      };
+    }
+  };
+  return new Logger({ level: "info" });
+}

@@ -1,0 +1,65 @@
+/** Whether a node can do its work, and what stands in the way. */
+import type { ServiceBroker } from "moleculer";
+import { describeError } from "../../plugins/contract/errors.ts";
+import type { Instances } from "../hosting/instances.ts";
+import type { Queue } from "../queue/queue.ts";
+import type { Database } from "../store/database.ts";
+import { countOpen } from "../store/progress.ts";
+import type { HealthReport } from "./gateway/services.ts";
+
+/** Milliseconds for one look at the database or another service. */
+const timeoutMs = 2_000;
+/** Counting costs the database something: the figures may be this old, in milliseconds. */
+const countsMaxAgeMs = 5_000;
+
+export interface HealthParts {
+  db: Database;
+  broker: ServiceBroker;
+  queue: Queue;
+  instances: Instances;
+}
+
+async function attempt(look: () => Promise<object>): Promise<{ ok: boolean; detail?: string }> {
+  try {
+    return { ok: true, ...(await look()) };
+  } catch (error) {
+    return { ok: false, detail: describeError(error) };
+  }
+}
+
+/** A report for /health: the database and the classifier decide; the rest is told. Names of companies are not. */
+export function createHealth({ db, broker, queue, instances }: HealthParts): () => Promise<HealthReport> {
+  let counted: { at: number; counts: Record<string, number> } | undefined;
+  const counts = async () => {
+    if (!counted || Date.now() - counted.at > countsMaxAgeMs)
+      counted = { at: Date.now(), counts: await countOpen(db) };
+    return counted.counts;
+  };
+  return async () => {
+    const [database, classifier] = await Promise.all([
+      attempt(async () => {
+        await db.ping(timeoutMs);
+        return { messages: await counts() };
+      }),
+      attempt(() => broker.call<object, object>("classifier.status", {}, { timeout: timeoutMs })),
+    ]);
+    const states = instances.status().map(({ state }) => state);
+    const paused = states.filter((state) => state === "paused").length;
+    return {
+      ready: database.ok && classifier.ok,
+      checks: {
+        database,
+        classifier,
+        queue: { ok: true, ...queue.depth() },
+        connectors: {
+          ok: paused === 0,
+          configured: states.length,
+          paused,
+          ...(paused > 0 && {
+            detail: "connectors are paused since their credentials were refused: see the log",
+          }),
+        },
+      },
+    };
+  };
+}

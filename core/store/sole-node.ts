@@ -1,0 +1,70 @@
+/** Makes sure that a hub with its queue in memory is the only one on its database: two would not see each other's work. */
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import type { Log } from "../../plugins/contract/connector.ts";
+import { ConnectorError } from "../../plugins/contract/errors.ts";
+import type { Connection } from "./database.ts";
+
+/** Advisory lock that the hub holds exclusively for as long as it runs ("hub " in ASCII). */
+const hubLock = 0x68756220;
+/** Milliseconds that a process which is just ending is waited for. */
+const patienceMs = 8_000;
+
+export interface SoleNode {
+  release(): Promise<void>;
+}
+
+async function tryLock(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>("SELECT pg_try_advisory_lock($1) AS locked", [
+    hubLock,
+  ]);
+  return rows[0]?.locked === true;
+}
+
+/**
+ * Takes the lock and holds it on a connection of its own; takes it again when that connection is lost.
+ * @throws ConnectorError of kind `config` where another hub holds it
+ */
+export async function becomeSoleNode(connection: Connection, log: Log): Promise<SoleNode> {
+  let released = false;
+
+  const connect = async (): Promise<pg.Client> => {
+    const client = new pg.Client({ ...connection, application_name: "deskwire lock", keepAlive: true });
+    client.on("error", (error) => {
+      log.warn("the connection that holds the hub's lock was lost", { error: error.message });
+      if (!released) void again();
+    });
+    await client.connect();
+    return client;
+  };
+  const again = async () => {
+    while (!released) {
+      await sleep(1_000);
+      try {
+        client = await connect();
+        if (await tryLock(client)) return;
+        log.error("another hub has taken over this database: stop one of the two");
+        await client.end();
+      } catch (error) {
+        log.debug("the hub's lock could not be taken again yet", { error: (error as Error).message });
+      }
+    }
+  };
+
+  let client = await connect();
+  for (const until = Date.now() + patienceMs; !(await tryLock(client)); await sleep(200)) {
+    if (Date.now() < until) continue;
+    released = true;
+    await client.end();
+    throw new ConnectorError(
+      "config",
+      "another hub is running on this database already: stop it, or give this one a stateDir or database of its own",
+    );
+  }
+  return {
+    async release() {
+      released = true;
+      await client.end();
+    },
+  };
+}
