@@ -33,7 +33,7 @@ const styles = `
 :host { all: initial; }
 * { box-sizing: border-box; }
 button {
-  position: fixed; inset-block-end: 20px; inset-inline-end: 20px; z-index: 2147483000;
+  position: fixed; inset-block-end: var(--deskwire-inset-bottom, 20px); inset-inline-end: var(--deskwire-inset-end, 20px); z-index: 2147483000;
   inline-size: 60px; block-size: 60px; padding: 0; border: 1px solid rgb(255 255 255 / 0.35); border-radius: 50%;
   display: grid; place-items: center; cursor: pointer;
   background: ${settings.color}; color: ${settings.ink};
@@ -52,7 +52,7 @@ button[aria-expanded="true"] .shut { display: block; }
 }
 .badge[hidden] { display: none; }
 .panel {
-  position: fixed; inset-block-end: 92px; inset-inline-end: 20px; z-index: 2147483001;
+  position: fixed; inset-block-end: calc(var(--deskwire-inset-bottom, 20px) + 72px); inset-inline-end: var(--deskwire-inset-end, 20px); z-index: 2147483001;
   inline-size: min(392px, calc(100vw - 40px)); block-size: min(640px, calc(100vh - 116px)); border: 0; border-radius: 16px;
   background: #fff; box-shadow: 0 2px 6px rgb(0 0 0 / 0.16), 0 18px 48px rgb(0 0 0 / 0.28);
 }
