@@ -21,7 +21,15 @@ const itemsPerTurn = 32;
 const leastKnown = 0.34;
 /** A rule takes this share of the probability under its priority; the rest stays, since rules err too. */
 const ruleShare = 0.85;
+/** From this chance on that a text is no support matter, the heads abstain: they know nothing else. */
+const mostOutside = 0.7;
 const shownAlternatives = 3;
+/** What a text without words is called, abstaining: an empty message is no emergency. */
+const neutral: Readonly<Record<string, string>> = {
+  type: "question",
+  priority: "normal",
+  department: "general",
+};
 const shownHeads = ["type", "priority", "department"] as const;
 
 export interface Classifier {
@@ -56,24 +64,32 @@ export function classifierOf(model: Model): Classifier {
     const features = extract(normal);
     score(model, features, logits);
     const known = knownShare(model, features);
-    const unknown = known < leastKnown ? [unknownReason(features.stemCount)] : [];
     const chances = (head: string) => {
       const place = heads.get(head);
       return place ? probabilities(logits, place.from, place.head) : null;
     };
     const outside = chances("scope")?.[1] ?? null;
-    const word = (head: (typeof shownHeads)[number]) => {
+    const unknown = known < leastKnown;
+    const doubts: string[] = [];
+    if (unknown) doubts.push("most words are unknown to the model");
+    else if ((outside ?? 0) > mostOutside) doubts.push("does not look like a matter for a support desk");
+    const wordless = features.stemCount === 0 && !/[\p{L}\p{N}]/u.test(normal);
+    const answer = (head: (typeof shownHeads)[number]) => {
       const place = heads.get(head);
       if (!place) throw new ModelError(`the model ${name} has no head "${head}"`);
-      return predictionOf(place.head, probabilities(logits, place.from, place.head), unknown);
+      if (wordless) return neutralAnswer(place.head);
+      const own = probabilities(logits, place.from, place.head);
+      return head === "priority"
+        ? withRules(place.head, own, normal, doubts)
+        : predictionOf(place.head, own, doubts);
     };
     return {
       id: item.id,
-      type: word("type"),
-      priority: withRules(heads.get("priority")?.head, chances("priority"), normal, unknown),
-      department: word("department"),
+      type: answer("type"),
+      priority: answer("priority"),
+      department: answer("department"),
       language: detectLanguage(normal),
-      outOfScope: outside === null ? null : round(Math.max(outside, unknown.length > 0 ? 1 - known : 0)),
+      outOfScope: outside === null ? null : round(Math.max(outside, unknown ? 1 - known : 0)),
       model: name,
     };
   }
@@ -102,8 +118,18 @@ function placesOf(heads: readonly ModelHead[]): Map<string, { head: ModelHead; f
   return places;
 }
 
-function unknownReason(words: number): string {
-  return words === 0 ? "the text has no words" : "most words are unknown to the model";
+/** Every label is as likely as any other; the neutral one is shown. */
+function neutralAnswer(head: ModelHead): Prediction {
+  const confidence = round(1 / head.labels.length);
+  const label = head.labels.find((name) => name === neutral[head.name]) ?? head.labels[0] ?? "";
+  const others = head.labels.filter((name) => name !== label).slice(0, shownAlternatives);
+  return {
+    label,
+    confidence,
+    abstained: true,
+    alternatives: others.map((other) => ({ label: other, confidence })),
+    reasons: ["the text has no words"],
+  };
 }
 
 /** @param doubts reasons for abstaining whatever the confidence */
@@ -122,12 +148,11 @@ function predictionOf(head: ModelHead, chances: Float64Array, doubts: readonly s
 
 /** Moves most of the probability under a rule's priority up to it, and says which rules fired. */
 function withRules(
-  head: ModelHead | undefined,
-  chances: Float64Array | null,
+  head: ModelHead,
+  chances: Float64Array,
   normal: string,
   doubts: readonly string[],
 ): Prediction {
-  if (!head || !chances) throw new ModelError('the model has no head "priority"');
   const { raisesTo, rules } = applyPriorityRules(normal);
   const floor = raisesTo === null ? -1 : head.labels.indexOf(raisesTo);
   if (floor < 0) return predictionOf(head, chances, doubts);

@@ -8,67 +8,55 @@ const fewLetters = 8;
 /** From here on a guess counts even where the detector itself is unsure. */
 const manyLetters = 40;
 
+// Every language costs time, so only those are told apart by n-grams that share an alphabet.
 const detector = eld.newInstance();
-detector.setLanguageSubset([
-  "en",
-  "de",
-  "ru",
-  "uk",
-  "be",
-  "bg",
-  "sr",
-  "fr",
-  "es",
-  "pt",
-  "it",
-  "nl",
-  "pl",
-  "cs",
-  "sk",
-  "sv",
-  "da",
-  "no",
-  "fi",
-  "et",
-  "lv",
-  "lt",
-  "ro",
-  "hu",
-  "tr",
-  "el",
-  "he",
-  "ar",
-  "fa",
-  "hi",
-  "th",
-  "vi",
-  "zh",
-  "ja",
-  "ko",
-  "ka",
-  "hy",
-  "az",
-]);
+detector.setLanguageSubset("en de ru uk be bg sr fr es pt it nl pl cs sk sv da no fi ro hu tr".split(" "));
+
+/** Languages that have a script to themselves, or nearly so; Japanese before Chinese, since it uses both. */
+const scripts: readonly (readonly [string, RegExp])[] = [
+  ["ja", /[\p{Script=Hiragana}\p{Script=Katakana}]/u],
+  ["zh", /\p{Script=Han}/u],
+  ["ko", /\p{Script=Hangul}/u],
+  ["ar", /\p{Script=Arabic}/u],
+  ["he", /\p{Script=Hebrew}/u],
+  ["el", /\p{Script=Greek}/u],
+  ["hi", /\p{Script=Devanagari}/u],
+  ["th", /\p{Script=Thai}/u],
+  ["ka", /\p{Script=Georgian}/u],
+  ["hy", /\p{Script=Armenian}/u],
+];
 
 /**
- * Languages by script first: Cyrillic without letters of other alphabets counts as Russian, since short Russian is often
- * taken for its neighbours.
+ * Scripts first, then n-grams. Short Cyrillic without letters of other alphabets counts as Russian, since short Russian is
+ * often taken for its neighbours.
  * @param text as `normalise` gives it: NFKC, lower case
  * @returns ISO 639-1, or null where the text is too short or unclear
  */
 export function detectLanguage(text: string): string | null {
   const head = text.slice(0, lookedAt);
-  const letters = head.match(/\p{L}/gu)?.length ?? 0;
+  const letters = count(head, /\p{L}/gu);
   if (letters < 2) return null;
-  const cyrillic = head.match(/[а-яё]/g)?.length ?? 0;
-  if (cyrillic * 2 > letters) {
-    if (/[іїєґ]/.test(head)) return /ў/.test(head) ? "be" : "uk";
-    if (/[ыэё]/.test(head) || letters < manyLetters) return /[ђјљњћџѓќѕ]/.test(head) ? "sr" : "ru";
-  } else if (letters < fewLetters) {
-    // A short word in Latin letters may be anything; one in another script (ελ, 日本) tells by itself.
-    if (/[a-z]/.test(head)) return null;
+  if (count(head, /\p{Script=Cyrillic}/gu) * 2 > letters) return detectCyrillic(head, letters);
+  if (count(head, /\p{Script=Latin}/gu) * 2 < letters) {
+    return scripts.find(([, script]) => script.test(head))?.[0] ?? null;
   }
-  const guess = detector.detect(head);
-  if (guess.language === "") return null;
-  return guess.isReliable() || letters >= manyLetters ? guess.language : null;
+  return letters < fewLetters ? null : guess(head, letters);
+}
+
+function detectCyrillic(head: string, letters: number): string | null {
+  if (head.includes("ў")) return "be";
+  if (/[їєґ]/.test(head)) return "uk";
+  if (/[ђјљњћџ]/.test(head)) return "sr";
+  if (/[ыэё]/.test(head) || letters < manyLetters) return "ru";
+  return guess(head, letters);
+}
+
+function guess(head: string, letters: number): string | null {
+  const found = detector.detect(head);
+  if (found.language === "") return null;
+  return letters >= manyLetters || found.isReliable() ? found.language : null;
+}
+
+function count(text: string, pattern: RegExp): number {
+  return text.match(pattern)?.length ?? 0;
 }

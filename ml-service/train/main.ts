@@ -9,23 +9,8 @@ import { judge } from "./judge.ts";
 import type { Figures } from "./metrics.ts";
 import { readSamples } from "./samples.ts";
 import { type Mapping, readMapping, readSets } from "./sets.ts";
-import { partOf, type TrainOptions, train } from "./train.ts";
-
-/** How many messages one written line becomes. */
-const variants = 12;
-
-/** What the default model is trained with. */
-export const defaultOptions: TrainOptions = {
-  name: "default",
-  version: "1.0.0",
-  bits: 17,
-  stemBits: 18,
-  epochs: 6,
-  rate: 0.4,
-  l2: 1e-5,
-  seed: 7,
-  precision: { type: 0.8, priority: 0.75, department: 0.85, scope: 0.9 },
-};
+import { defaultOptions, sampleVariants } from "./settings.ts";
+import { partOf, train } from "./train.ts";
 
 const { values } = parseArgs({
   options: {
@@ -36,7 +21,7 @@ const { values } = parseArgs({
 
 const started = performance.now();
 const mapping = readMapping();
-const own = readSamples(join(import.meta.dirname, "samples"), variants);
+const own = readSamples(join(import.meta.dirname, "samples"), sampleVariants);
 const { examples: open, missing } = readSets(values.data, mapping);
 if (missing.length > 0) console.warn(`not in ${values.data}, so trained without: ${missing.join(", ")}`);
 const examples = [...own, ...open];
