@@ -4,10 +4,8 @@ import { type Analyzer, createAnalyzer } from "./terms.ts";
 
 /** The most telling terms of a query that are searched for. */
 export const mostTerms = 24;
-/** Entries with less evidence than this are no answers: see `evidenceOf`. */
-const floor = 1;
 /** Evidence from the text of a section counts less than from what names its subject. */
-const weights: Readonly<Record<string, number>> = { title: 1.1, keywords: 1.1, heading: 0.8, body: 0.4 };
+const weights: Readonly<Record<string, number>> = { title: 1.1, keywords: 0.8, heading: 0.8, body: 0.4 };
 const boost = { title: 3, keywords: 3, heading: 2, body: 1 };
 const departmentBoost = 1.15;
 /** Evidence from a keyword that stands in the query as a whole: one of several words, and one of a single word. */
@@ -61,6 +59,7 @@ export function createIndex<Item>(
     const terms = tellingTerms(words, rarity);
     if (terms.length === 0) return [];
     const said = saidPhrases(words, phrases);
+    const floor = floorFor(new Set(words).size);
     const results = index.search(terms.join(" "), {
       tokenize: (joined) => joined.split(" "),
       boost,
@@ -144,13 +143,13 @@ function phrasesOf<Item>(entries: Array<Entry<Item>>, analyze: Analyzer): Map<st
   return byFirst;
 }
 
-/** For each article the evidence of its best keyword among those that stand in the query, in order and close together. */
+/** For each article the evidence of its best keyword among those that stand in the query, close together. */
 function saidPhrases(words: string[], phrases: Map<string, Phrase[]>): Map<string, number> {
   const said = new Map<string, number>();
   for (const [position, word] of words.entries()) {
     for (const phrase of phrases.get(word) ?? []) {
       const evidence = phrase.words.length > 1 ? phraseEvidence.several : phraseEvidence.single;
-      if ((said.get(phrase.group) ?? 0) < evidence && standsAt(words, position, phrase.words)) {
+      if ((said.get(phrase.group) ?? 0) < evidence && standsNear(words, position, phrase.words)) {
         said.set(phrase.group, evidence);
       }
     }
@@ -158,13 +157,20 @@ function saidPhrases(words: string[], phrases: Map<string, Phrase[]>): Map<strin
   return said;
 }
 
-function standsAt(words: string[], position: number, phrase: string[]): boolean {
-  const end = position + phrase.length + phraseSlack;
-  let at = position;
-  for (const part of phrase) {
-    while (at < end && words[at] !== part) at++;
-    if (at >= end || at >= words.length) return false;
-    at++;
-  }
-  return true;
+/** In any order: "order change" is as good as "change my order". */
+function standsNear(words: string[], position: number, phrase: string[]): boolean {
+  const reach = phrase.length + phraseSlack;
+  const near = words.slice(Math.max(0, position - reach), position + reach);
+  return phrase.every((part) => near.includes(part));
+}
+
+/**
+ * The evidence under which an entry is no answer. One word must name the subject; a long text has something in common
+ * with any article by chance, so that more is asked of it.
+ * @param count the different terms of the query, unknown ones too
+ */
+function floorFor(count: number): number {
+  if (count <= 1) return 0.35;
+  if (count === 2) return 0.6;
+  return Math.max(0.9, 0.4 * Math.sqrt(count));
 }

@@ -3,10 +3,10 @@
  * among them: "where is my order" and "cancel my order" differ in nothing else.
  */
 export const stopWords: Readonly<Record<string, ReadonlySet<string>>> = {
-  en: list(`a about after all also am an and any are as at be because been before being but by can cannot could did do
-    does doing done don't dear even for from get got had has have having he hello her here hey hi him his i i'd i'll i'm
+  en: list(`a about after all also am an and any are as at be because been before being but by can cannot could customer customers dear did do
+    does doing done don't even for from get got had has have having he hello her here hey hi him his i i'd i'll i'm
     i've if in into is isn't it it's its just kind know let like may me might more most much my need no nor not now of
-    off on once one only or other our out over please regards same say see she should so some still such team than
+    off on once one only or other our out over please regards same say see she should so some still such team support than
     thank thanks that that's the their them then there these they this those though through to too under until up upon
     us very want wanted was we well were what which while who whom will with within without would yes yet you your`),
   ru: list(`а без бы был была были было быть в вам вами вас ваш ваша ваше вашего ваши вашу во вот все всё всего всем
