@@ -48,7 +48,14 @@ export const hubSchema = z.strictObject({
           burst: z.int().positive().default(10_000).describe("Requests at once."),
         })
         .prefault({})
-        .describe("Per API key (or per address, for visitors of a widget: a hundredth of it)."),
+        .describe("Per API key; for requests to connectors, a twentieth of it per address."),
+      trustProxy: z
+        .boolean()
+        .default(false)
+        .describe("Take the sender's address from X-Forwarded-For. Only behind a proxy that sets it."),
+      operatorKey: secret(16)
+        .optional()
+        .describe("Bearer key for GET /metrics. Without it, only this machine may read them."),
       corsOrigins: z
         .array(origin)
         .default([])
@@ -68,7 +75,7 @@ export const hubSchema = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      "Folder for the embedded database, files and generated secrets. Default: .deskwire beside config/.",
+      "Folder for the embedded database, files and generated secrets, relative to this file. Default: .deskwire beside config/.",
     ),
   pipeline: z
     .strictObject({
@@ -98,7 +105,7 @@ export const hubSchema = z.strictObject({
   drafter: drafterSchema.prefault({}).describe("For every company that does not set its own."),
   log: z
     .strictObject({
-      level: z.enum(["error", "warn", "info", "debug"]).default("info"),
+      level: z.enum(["error", "warn", "info", "debug"]).default("info").describe("The least that is logged."),
       format: z.enum(["text", "json"]).default("text").describe("json for log collectors."),
     })
     .prefault({}),
@@ -111,7 +118,10 @@ export const connectorEntrySchema = z.looseObject({
     .min(1)
     .optional()
     .describe("A built-in name, ./a/path to a folder, or an npm package. Default: the entry's key."),
-  enabled: z.boolean().default(true),
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe("false leaves the connector out, whatever else is in its entry."),
 });
 
 export const companyIdPattern = /^[a-z0-9][a-z0-9-]{0,39}$/;
