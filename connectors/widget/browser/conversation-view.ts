@@ -65,7 +65,7 @@ export function linked(text: string): (Node | string)[] {
 function timeIn(language: string, at: Date): HTMLTimeElement {
   const today = at.toDateString() === new Date().toDateString();
   const day: Intl.DateTimeFormatOptions = today ? {} : { day: "numeric", month: "short" };
-  const said = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", ...day }).format(at);
+  const said = new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit", ...day }).format(at);
   const time = element("time", "", said);
   time.dateTime = at.toISOString();
   return time;
@@ -186,7 +186,9 @@ export function conversationView(options: ViewOptions): ConversationView {
         const again = element("button", "again", texts.retry);
         again.type = "button";
         again.addEventListener("click", retry, { once: true });
+        const follow = atEnd();
         status.replaceChildren(`${texts.notSent} ${reason} `, again);
+        if (follow) scrollToEnd();
       };
       const own = {
         text,

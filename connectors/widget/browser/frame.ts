@@ -140,7 +140,8 @@ async function deliver(post: Post, shown: PendingView): Promise<void> {
     if (id !== null) shown.known(id);
     now();
   } catch (error) {
-    shown.state("failed", problem(error));
+    const away = error instanceof HubError && (error.status === 0 || error.status >= 500);
+    shown.state("failed", away ? texts.noAnswer : problem(error));
   }
 }
 

@@ -60,6 +60,7 @@ button[aria-expanded="true"] .shut { display: block; }
 @media (prefers-color-scheme: dark) { .panel { background: #16191d; } }
 @media (max-width: 520px), (max-height: 480px) {
   .panel { inset: 0; inline-size: 100%; block-size: 100%; block-size: 100dvh; border-radius: 0; }
+  button[aria-expanded="true"] { display: none; }
 }
 @media (prefers-reduced-motion: reduce) { button { transition: none; } }
 @media print { button, .panel { display: none; } }

@@ -15,6 +15,7 @@ const en = {
   notSent: "Not sent.",
   retry: "Try again",
   offline: "No connection. We keep trying.",
+  noAnswer: "No connection.",
   refused: "Chat is not available just now.",
   signIn: "Please sign in to use the chat.",
   slowDown: "Too many messages at once. Wait a moment and try again.",
@@ -45,6 +46,7 @@ const ru: Messages = {
   notSent: "Не отправлено.",
   retry: "Повторить",
   offline: "Нет связи. Пробуем снова.",
+  noAnswer: "Нет связи.",
   refused: "Чат сейчас недоступен.",
   signIn: "Войдите на сайт, чтобы написать нам.",
   slowDown: "Слишком много сообщений сразу. Подождите немного и повторите.",
@@ -66,5 +68,5 @@ export function messagesIn(language: string): Messages {
 export function sizeIn(texts: Messages, language: string, bytes: number): string {
   const large = bytes >= 1_000_000;
   const number = new Intl.NumberFormat(language, { maximumFractionDigits: large ? 1 : 0 });
-  return `${number.format(bytes / (large ? 1_000_000 : 1_000))} ${large ? texts.megabytes : texts.kilobytes}`;
+  return `${number.format(Math.max(1_000, bytes) / (large ? 1_000_000 : 1_000))} ${large ? texts.megabytes : texts.kilobytes}`;
 }

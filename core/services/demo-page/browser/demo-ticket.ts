@@ -79,6 +79,8 @@ function labels(options: TicketViewOptions, found: Classification | null): Node[
 
 interface DraftPart {
   draft: Message["draft"];
+  /** The reply that followed, if any. */
+  reply: string | null;
   /** True where nothing more will come. */
   ended: boolean;
 }
@@ -103,7 +105,7 @@ function sources(texts: Texts, draft: NonNullable<Message["draft"]>): Node[] {
   return [element("h4", "", texts.sources), element("ul", "sources", ...items)];
 }
 
-function draftView({ texts, onApprove }: TicketViewOptions, { draft, ended }: DraftPart): Node[] {
+function draftView({ texts, onApprove }: TicketViewOptions, { draft, reply, ended }: DraftPart): Node[] {
   if (draft === null) return [element("p", "quiet", ended ? texts.noDraft : texts.draftWait)];
   const offline = draft.writtenBy === "offline";
   const by = element(
@@ -127,6 +129,7 @@ function draftView({ texts, onApprove }: TicketViewOptions, { draft, ended }: Dr
   if (done !== null) {
     button.disabled = true;
     field.readOnly = true;
+    field.value = reply ?? draft.text;
     status.textContent = `${texts.sent} ${done}`;
   }
   button.addEventListener("click", () => {
@@ -204,7 +207,9 @@ export function ticketView(options: TicketViewOptions): (ticket: Ticket) => void
     parts.labels(message?.classification ?? null);
     // Delivery changes nothing that the agent sees, and must not take away what is being typed.
     const draft = message?.draft ? { ...message.draft, deliveredAt: null, externalId: null } : null;
-    parts.draft({ draft, ended: !inWork(message) });
+    const answer = ticket.messages.at(-1);
+    const reply = answer?.from === "agent" ? answer.text : null;
+    parts.draft({ draft, reply, ended: !inWork(message) });
     parts.timeline(message?.progress ?? null);
   };
 }

@@ -153,6 +153,7 @@ function loadWidget(): void {
 }
 
 label();
+byId("shop").tabIndex = 0; // It scrolls by itself, so the keyboard must reach it.
 loadWidget();
 byId<HTMLFormElement>("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
