@@ -6,9 +6,11 @@ import { startEmbeddedPostgres } from "../store/embedded-postgres.ts";
 import { describeFolder, errorCode, isAlive } from "../store/postgres-folder.ts";
 import { isPostmaster, readPostmaster, stopPostmaster } from "../store/postmaster.ts";
 import type {} from "./postgres.ts";
+import { installMissingPrograms } from "./system-packages.ts";
 import { abandonedTempFolders, makeTempFolder } from "./temp-folder.ts";
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await installMissingPrograms((line) => console.log(line));
   await removeAbandoned();
   const home = await makeTempFolder("run");
   // PostgreSQL's user has to pass through.

@@ -1,0 +1,39 @@
+/** A company's own system for tests: a real HTTP server that takes drafts. */
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface SinkDelivery {
+  /** The webhook's id: the same for every attempt at the same delivery. */
+  id: string;
+  body: { text?: string; [field: string]: unknown };
+}
+
+export interface Sink {
+  url: string;
+  deliveries: SinkDelivery[];
+  close(): Promise<void>;
+}
+
+async function read(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+export async function startSink(): Promise<Sink> {
+  const deliveries: SinkDelivery[] = [];
+  const server = createServer(async (request, response) => {
+    const body = JSON.parse(await read(request)) as SinkDelivery["body"];
+    deliveries.push({ id: String(request.headers["webhook-id"]), body });
+    response.writeHead(204).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/drafts`,
+    deliveries,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
