@@ -70,9 +70,13 @@ export function classifierOf(model: Model): Classifier {
     };
     const outside = chances("scope")?.[1] ?? null;
     const unknown = known < leastKnown;
+    const language = detectLanguage(normal);
     const doubts: string[] = [];
+    if (language !== null && !header.languages.includes(language)) {
+      doubts.push(`the model has not learnt this language (${language})`);
+    }
     if (unknown) doubts.push("most words are unknown to the model");
-    else if ((outside ?? 0) > mostOutside) doubts.push("does not look like a matter for a support desk");
+    if ((outside ?? 0) > mostOutside) doubts.push("does not look like a matter for a support desk");
     const wordless = features.stemCount === 0 && !/[\p{L}\p{N}]/u.test(normal);
     const answer = (head: (typeof shownHeads)[number]) => {
       const place = heads.get(head);
@@ -88,7 +92,7 @@ export function classifierOf(model: Model): Classifier {
       type: answer("type"),
       priority: answer("priority"),
       department: answer("department"),
-      language: detectLanguage(normal),
+      language,
       outOfScope: outside === null ? null : round(Math.max(outside, unknown ? 1 - known : 0)),
       model: name,
     };

@@ -22,6 +22,8 @@ const headSchema = z.object({
 const headerSchema = z.object({
   name: z.string(),
   version: z.string(),
+  /** ISO 639-1 of the languages it has learnt; in others it abstains. */
+  languages: z.array(z.string()),
   /** SHA-256 over the texts and labels it was trained on. */
   dataHash: z.string(),
   /** The vector has 2^bits buckets. */

@@ -7,6 +7,8 @@ import type { Example } from "./examples.ts";
 import { createRandom, hashText, pick, type Random } from "./random.ts";
 
 const languages = ["en", "ru", "de"] as const;
+/** The project's own messages are what a support desk gets; the other sets lend vocabulary. */
+const ownWeight = 2;
 type Language = (typeof languages)[number];
 
 const words = z.array(z.string());
@@ -36,14 +38,17 @@ interface Line {
 }
 
 /**
- * @param folder where `en.yaml`, `ru.yaml`, `de.yaml` and `frames.yaml` lie
+ * @param folder where `frames.yaml` and, for each language, `en.yaml` and `en-letters.yaml` lie
  * @param variants how many messages each line is expanded into
  */
 export function readSamples(folder: string, variants: number): Example[] {
   const frames = framesSchema.parse(parse(readFileSync(join(folder, "frames.yaml"), "utf8")));
   const examples: Example[] = [];
   for (const language of languages) {
-    for (const line of readLines(join(folder, `${language}.yaml`))) {
+    const lines = [`${language}.yaml`, `${language}-letters.yaml`].flatMap((file) =>
+      readLines(join(folder, file)),
+    );
+    for (const line of lines) {
       const random = createRandom(hashText(`${language} ${line.text}`));
       const slots = { ...frames.slots, product: frames[language].product, when: frames[language].when };
       for (let variant = 0; variant < variants; variant += 1) {
@@ -102,9 +107,9 @@ function dress(
   }
   const shape = variant < 2 ? 0 : random();
   if (shape >= 0.4) {
-    const before = random() < 0.5 ? `${pick(random, frame.fillers)} ` : "";
-    const after = random() < 0.5 ? ` ${pick(random, frame.fillers)}` : "";
-    const context = shape >= 0.65 ? `${before}${closeSentence(body)}${after}` : closeSentence(body);
+    const before = fillersFor(random, frame).join("");
+    const after = fillersFor(random, frame).reverse().join("");
+    const context = shape >= 0.65 ? `${before}${closeSentence(body)} ${after}`.trim() : closeSentence(body);
     body = `${pick(random, frame.greetings)}\n${context}\n${pick(random, frame.closings)}`;
   } else if (variant > 0) body = chatStyle(random, body);
   const { department, type } = line;
@@ -113,8 +118,16 @@ function dress(
     labels: { department, type, priority, scope: "in" },
     group: `own ${language} ${line.text}`,
     source: `own-${language}`,
-    weight: 1,
+    weight: ownWeight,
   };
+}
+
+/** None, one or two sentences that say nothing about the matter, each with a space behind it. */
+function fillersFor(random: Random, frame: Frame): string[] {
+  const share = random();
+  if (share < 0.4) return [];
+  const first = `${pick(random, frame.fillers)} `;
+  return share < 0.75 ? [first] : [first, `${pick(random, frame.fillers)} `];
 }
 
 /** Which cues fit: a broken service is not made trivial by politeness, a suggestion is not an emergency. */

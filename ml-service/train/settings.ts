@@ -11,7 +11,8 @@ export const defaultOptions: TrainOptions = {
   stemBits: 18,
   epochs: 6,
   rate: 0.4,
-  l2: 1e-5,
+  l2: 3e-4,
   seed: 7,
+  languages: ["en", "ru", "de"],
   precision: { type: 0.8, priority: 0.75, department: 0.85, scope: 0.9 },
 };

@@ -17,6 +17,8 @@ export interface TrainOptions {
   readonly rate: number;
   readonly l2: number;
   readonly seed: number;
+  /** ISO 639-1 of the languages that the examples cover well. */
+  readonly languages: readonly string[];
   /** Precision wanted of the answers that are given, by head. */
   readonly precision: Readonly<Record<string, number>>;
 }
@@ -98,6 +100,7 @@ function assemble(
   const header = {
     name: options.name,
     version: options.version,
+    languages: [...options.languages],
     dataHash: hashExamples(examples),
     bits: options.bits,
     stemBits: options.stemBits,
