@@ -36,7 +36,7 @@ const manifest = {
   version: defaultOptions.version,
   labels,
   data: describeData(examples, mapping),
-  options: defaultOptions,
+  options: { ...defaultOptions, languages: defaultOptions.languages.join(" ") },
   heads: model.header.heads.map(({ name, temperature, threshold }) => ({ name, temperature, threshold })),
   dataHash: model.header.dataHash,
   heldOut: judgement,

@@ -10,9 +10,10 @@ export const defaultOptions: TrainOptions = {
   bits: 17,
   stemBits: 18,
   epochs: 6,
-  rate: 0.4,
-  l2: 3e-4,
+  rate: 0.2,
+  l2: 1e-4,
   seed: 7,
   languages: ["en", "ru", "de"],
-  precision: { type: 0.8, priority: 0.75, department: 0.85, scope: 0.9 },
+  calibrateOn: "own-",
+  precision: { type: 0.85, priority: 0.8, department: 0.85, scope: 0.9 },
 };
