@@ -5,7 +5,8 @@ import type { AddressInfo } from "node:net";
 export interface SinkDelivery {
   /** The webhook's id: the same for every attempt at the same delivery. */
   id: string;
-  body: { text?: string; [field: string]: unknown };
+  /** The draft as the company's system gets it. */
+  draft: { id: string; text: string };
 }
 
 export interface Sink {
@@ -23,8 +24,8 @@ async function read(request: IncomingMessage): Promise<string> {
 export async function startSink(): Promise<Sink> {
   const deliveries: SinkDelivery[] = [];
   const server = createServer(async (request, response) => {
-    const body = JSON.parse(await read(request)) as SinkDelivery["body"];
-    deliveries.push({ id: String(request.headers["webhook-id"]), body });
+    const { data } = JSON.parse(await read(request)) as { data: SinkDelivery["draft"] };
+    deliveries.push({ id: String(request.headers["webhook-id"]), draft: data });
     response.writeHead(204).end();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
