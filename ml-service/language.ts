@@ -34,12 +34,10 @@ const scripts: readonly (readonly [string, RegExp])[] = [
  */
 export function detectLanguage(text: string): string | null {
   const head = text.slice(0, lookedAt);
-  const letters = count(head, /\p{L}/gu);
+  const { letters, latin, cyrillic } = countLetters(head);
   if (letters < 2) return null;
-  if (count(head, /\p{Script=Cyrillic}/gu) * 2 > letters) return detectCyrillic(head, letters);
-  if (count(head, /\p{Script=Latin}/gu) * 2 < letters) {
-    return scripts.find(([, script]) => script.test(head))?.[0] ?? null;
-  }
+  if (cyrillic * 2 > letters) return detectCyrillic(head, letters);
+  if (latin * 2 < letters) return scripts.find(([, script]) => script.test(head))?.[0] ?? null;
   return letters < fewLetters ? null : guess(head, letters);
 }
 
@@ -57,6 +55,17 @@ function guess(head: string, letters: number): string | null {
   return letters >= manyLetters || found.isReliable() ? found.language : null;
 }
 
-function count(text: string, pattern: RegExp): number {
-  return text.match(pattern)?.length ?? 0;
+/** By ranges of code points: regular expressions for scripts took as long as the n-grams. */
+function countLetters(text: string): { letters: number; latin: number; cyrillic: number } {
+  let latin = 0;
+  let cyrillic = 0;
+  let others = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x250) {
+      if ((code >= 0x61 && code <= 0x7a) || (code >= 0xdf && code !== 0xf7)) latin += 1;
+    } else if (code >= 0x400 && code < 0x530) cyrillic += 1;
+    else if (/\p{L}/u.test(text.charAt(at))) others += 1;
+  }
+  return { letters: latin + cyrillic + others, latin, cyrillic };
 }
