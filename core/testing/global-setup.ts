@@ -1,5 +1,5 @@
 /** Runs once before all tests: starts the PostgreSQL that they share, and stops it after them. */
-import { chmod, rm } from "node:fs/promises";
+import { chmod, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { startEmbeddedPostgres } from "../store/embedded-postgres.ts";
@@ -28,16 +28,23 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-/** A run that was killed has left its server running. */
+/** A run that was killed has left its servers running. */
 async function removeAbandoned(): Promise<void> {
   for (const home of await abandonedTempFolders(isAlive)) {
-    try {
-      const folder = await describeFolder(join(home, "postgres"));
-      const running = await readPostmaster(folder);
-      if (running && (await isPostmaster(running.pid, folder))) await stopPostmaster(folder, running.pid);
-    } catch (error) {
-      if (errorCode(error) !== "ENOENT") throw error;
+    const folders = (await readdir(home, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+    for (const path of [home, ...folders.map((entry) => join(home, entry.name))]) {
+      await stopServer(join(path, "postgres"));
     }
     await rm(home, { recursive: true, force: true });
+  }
+}
+
+async function stopServer(dir: string): Promise<void> {
+  try {
+    const folder = await describeFolder(dir);
+    const running = await readPostmaster(folder);
+    if (running && (await isPostmaster(running.pid, folder))) await stopPostmaster(folder, running.pid);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
   }
 }
