@@ -6,7 +6,8 @@ import { sizeIn } from "./messages.ts";
 export type SendState = "sending" | "sent" | "failed";
 
 export interface ConversationView {
-  clear(): void;
+  /** @param keepUnsent leaves what the hub does not have yet */
+  clear(keepUnsent: boolean): void;
   /** Adds entries that are not there yet; own ones that were shown at sending are recognised. */
   add(entries: Entry[]): void;
   /** Shows a message before the hub has it. */
@@ -130,23 +131,23 @@ function bubble(options: ViewOptions, said: Bubble): { root: HTMLElement; meta: 
 export function conversationView(options: ViewOptions): ConversationView {
   const { log, texts, company } = options;
   const shown = new Set<string>();
-  let waiting: { text: string; claim: (id: string) => void }[] = [];
+  let waiting: { root: HTMLElement; text: string; claim: (id: string) => void }[] = [];
   const author = (entry: Entry) => (entry.from === "agent" ? (entry.name ?? company) : texts.you);
 
   const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 80;
   const scrollToEnd = () => {
     log.scrollTop = log.scrollHeight;
   };
-  const clear = () => {
+  const clear = (keepUnsent: boolean) => {
     shown.clear();
-    waiting = [];
+    if (!keepUnsent) waiting = [];
     const hello = element("div", "entry agent", element("p", "author", company));
     const text = element("p", "text", options.greeting);
     text.dir = "auto";
     hello.append(element("div", "bubble", text));
-    log.replaceChildren(hello);
+    log.replaceChildren(hello, ...waiting.map(({ root }) => root));
   };
-  clear();
+  clear(false);
 
   return {
     clear,
@@ -191,6 +192,7 @@ export function conversationView(options: ViewOptions): ConversationView {
         if (follow) scrollToEnd();
       };
       const own = {
+        root: made.root,
         text,
         claim: (id: string) => {
           shown.add(id);

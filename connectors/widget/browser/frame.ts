@@ -44,10 +44,15 @@ let failing = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let looking: Promise<void> | null = null;
 
-const hub = hubClient(base, kept, () => {
+function startAnew(keepUnsent: boolean): void {
   last = null;
   setUnread(0);
-  view.clear();
+  view.clear(keepUnsent);
+}
+
+const hub = hubClient(base, kept, {
+  onOtherThread: () => startAnew(true),
+  onSignOut: () => startAnew(false),
 });
 
 /** To the page around, and to no other: the browser drops it where the frame stands in another origin. */

@@ -54,8 +54,14 @@ async function call(path: string, init: RequestInit): Promise<Response> {
 
 const asJson = { "content-type": "application/json" };
 
-/** @param onOtherThread called when a new session does not go on with the conversation that was shown */
-export function hubClient(base: URL, kept: Kept, onOtherThread: () => void): HubClient {
+export interface HubEvents {
+  /** A new session does not go on with the conversation that was shown: the old one is over, or never was. */
+  onOtherThread(): void;
+  /** The visitor has signed out: nothing of theirs may stay on the screen. */
+  onSignOut(): void;
+}
+
+export function hubClient(base: URL, kept: Kept, events: HubEvents): HubClient {
   let identity = "";
   let token: Promise<string> | null = null;
   const at = (path: string) => new URL(path, base).href;
@@ -74,7 +80,7 @@ export function hubClient(base: URL, kept: Kept, onOtherThread: () => void): Hub
     const given: { token: string; identified: boolean; resumed: boolean } = await answer.json();
     kept.set("session", given.token);
     kept.set("identified", given.identified ? "yes" : null);
-    if (!given.resumed) onOtherThread();
+    if (!given.resumed) events.onOtherThread();
     return given.token;
   }
 
@@ -111,7 +117,8 @@ export function hubClient(base: URL, kept: Kept, onOtherThread: () => void): Hub
       if (jwt === "" && kept.get("identified") !== null) {
         kept.set("session", null);
         kept.set("identified", null);
-        onOtherThread();
+        kept.set("draft", null);
+        events.onSignOut();
       }
     },
     read: async (after) => {
