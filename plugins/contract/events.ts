@@ -25,6 +25,12 @@ export function storableText(max: number) {
 
 const externalId = storableText(512).min(1);
 
+/** Times far from ours are a broken clock or a wrong unit, and PostgreSQL cannot hold all of them. */
+const time = z.date().refine((at) => at.getUTCFullYear() >= 1970 && at.getUTCFullYear() <= 2100, {
+  error: (issue) =>
+    `expected a time between 1970 and 2100, got the year ${(issue.input as Date).getUTCFullYear()}`,
+});
+
 /** Who wrote: at least one of the fields should be there for the agent's sake, none is required. */
 export const personSchema = z.strictObject({
   name: storableText(320).optional(),
@@ -50,7 +56,7 @@ export const inboundMessageSchema = z.strictObject({
   html: storableText(1_000_000).optional(),
   requester: personSchema.default({}),
   /** When it was written, by the source's clock. */
-  sentAt: z.date().optional(),
+  sentAt: time.optional(),
   attachments: z.array(attachmentSchema).max(20).optional(),
   /** Why no draft is wanted (an automatic mail, say): stored, then skipped with this reason. */
   skip: storableText(200).optional(),
@@ -63,7 +69,7 @@ export const agentReplySchema = z.strictObject({
   threadId: externalId,
   text: storableText(maxTextLength).min(1),
   agent: personSchema.default({}),
-  sentAt: z.date().optional(),
+  sentAt: time.optional(),
   /** The draft it was made from, where the source tells. */
   draftId: z.uuid().optional(),
 });
@@ -79,7 +85,7 @@ export const labelCorrectionSchema = z.strictObject({
     department: storableText(100).optional(),
   }),
   agent: personSchema.default({}),
-  at: z.date().optional(),
+  at: time.optional(),
 });
 
 /** An item that could not be read: kept in quarantine with its reason, so that the page goes on. */
