@@ -1,11 +1,14 @@
 /** History: what is stored, as other services read it, and agents' replies that are told through the API. */
 import type { Context, ServiceSchema } from "moleculer";
+import { describeError, kindOf } from "../../plugins/contract/errors.ts";
 import type { AgentReply } from "../../plugins/contract/events.ts";
 import type { Blobs } from "../blobs/blobs.ts";
 import type { Instances } from "../hosting/instances.ts";
+import type { Source } from "../pipeline/intake.ts";
 import { NoOpenDraft, type RecordedReply, recordReply } from "../pipeline/replies.ts";
 import { findAttachment } from "../store/conversations.ts";
 import type { Database } from "../store/database.ts";
+import { findReply } from "../store/replies.ts";
 import { listDrafts, listTickets, readTicket, type TicketFilter, type TicketPage } from "../store/tickets.ts";
 
 export interface HistoryParts {
@@ -21,8 +24,14 @@ export interface FileContent {
   content: string;
 }
 
-/** The reply as it was recorded; null where there is no such ticket; a reason where it was refused. */
-export type ReplyResult = RecordedReply | { refused: string } | null;
+/** Why a recorded reply did not reach the customer; `retryAfterMs` is null where another attempt would not help. */
+export interface Unsent {
+  message: string;
+  retryAfterMs: number | null;
+}
+
+/** The reply as it was recorded; null where there is no such ticket; a reason where it was refused or not passed on. */
+export type ReplyResult = RecordedReply | { refused: string; status: 409 | 422 } | { unsent: Unsent } | null;
 
 interface ReplyParams {
   company: string;
@@ -34,7 +43,7 @@ interface ReplyParams {
   draftId: string | null;
 }
 
-/** Records an approved reply and lets the connector bring it to the requester, where it can. */
+/** Records an agent's reply, once, and passes it on. */
 async function addReply({ db, instances }: HistoryParts, params: ReplyParams): Promise<ReplyResult> {
   const { company, ticketId, draftId, actor } = params;
   const ticket = await readTicket(db, company, ticketId);
@@ -52,17 +61,35 @@ async function addReply({ db, instances }: HistoryParts, params: ReplyParams): P
   try {
     recorded = await db.transaction((runner) => recordReply(runner, source, reply, actor));
   } catch (error) {
-    if (error instanceof NoOpenDraft) return { refused: error.message };
+    if (error instanceof NoOpenDraft) return { refused: error.message, status: 422 };
     throw error;
   }
-  // Also for a repeated reply: the first attempt may have failed between the commit and here.
-  await send(instances, source, reply);
-  return recorded;
+  if (!recorded?.duplicate) return recorded && passOn(instances, source, reply, recorded);
+  const first = await findReply(db, source, params.externalId);
+  if (first?.ticketId !== ticketId)
+    return { refused: "this externalId is another message's: give the reply one of its own", status: 409 };
+  // The first attempt may have failed between the commit and the connector; what was recorded is what goes out.
+  return passOn(instances, source, { ...reply, text: first.text }, { ...recorded, outcome: first.outcome });
 }
 
-async function send(instances: Instances, source: { company: string; connector: string }, reply: AgentReply) {
-  const { spec, client, signal } = await instances.open(source.company, source.connector);
-  await spec.deliver?.send?.(client, reply, signal);
+/** Lets the connector bring the reply to the requester, where it can. Once per `externalId`: the connector sees to that. */
+async function passOn(
+  instances: Instances,
+  source: Source,
+  reply: AgentReply,
+  recorded: RecordedReply,
+): Promise<ReplyResult> {
+  try {
+    const { spec, client, signal } = await instances.open(source.company, source.connector);
+    await spec.deliver?.send?.(client, reply, signal);
+    return recorded;
+  } catch (error) {
+    await instances.report(source.company, source.connector, error);
+    const kind = kindOf(error);
+    const again = kind !== "permanent" && kind !== "config";
+    const retryAfterMs = again ? ((error as { retryAfterMs?: number }).retryAfterMs ?? 5_000) : null;
+    return { unsent: { message: describeError(error), retryAfterMs } };
+  }
 }
 
 export function historyService(parts: HistoryParts): ServiceSchema {

@@ -50,6 +50,29 @@ export async function insertReply(runner: Runner, reply: NewReply): Promise<Stor
   return row ?? null;
 }
 
+export interface FoundReply {
+  ticketId: string;
+  text: string;
+  outcome: { draftId: string; kind: Outcome["kind"]; editDistance: number } | null;
+}
+
+/** An agent's reply as it was first recorded; null where there is none with this id, or it is a requester's message. */
+export async function findReply(
+  runner: Runner,
+  { company, connector }: { company: string; connector: string },
+  externalId: string,
+): Promise<FoundReply | null> {
+  const [row] = await runner.query<FoundReply & Record<string, unknown>>(
+    "find-reply",
+    `SELECT m.ticket_id AS "ticketId", m.text, CASE WHEN o.draft_id IS NOT NULL THEN
+       json_build_object('draftId', o.draft_id, 'kind', o.kind, 'editDistance', o.edit_distance) END AS outcome
+     FROM messages m LEFT JOIN outcomes o ON o.reply_id = m.id
+     WHERE m.company = $1 AND m.connector = $2 AND m.external_id = $3 AND m.sender = 'agent'`,
+    [company, connector, externalId],
+  );
+  return row ?? null;
+}
+
 export interface OpenDraft {
   id: string;
   text: string;

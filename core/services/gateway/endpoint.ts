@@ -36,7 +36,8 @@ export interface Endpoint {
   path: string;
   summary: string;
   description?: string;
-  auth: "key" | "none";
+  /** A company's key, the operator's key (or this machine, where none is set), or nothing. */
+  auth: "key" | "operator" | "none";
   params?: z.ZodType;
   query?: z.ZodObject;
   body?: z.ZodType;

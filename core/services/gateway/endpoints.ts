@@ -1,11 +1,14 @@
 /** Everything under /v1, and the pages for those who run the hub. */
 import { z } from "zod";
 import type { AnyConnector } from "../../../plugins/contract/connector.ts";
+import { kindOf } from "../../../plugins/contract/errors.ts";
 import { handleRequest } from "../../hosting/push.ts";
 import { newId } from "../../lib/ids.ts";
 import type { Ticket, TicketSummary, WaitingDraft } from "../../store/tickets.ts";
-import type { FileContent, ReplyResult } from "../history.service.ts";
+import type { FileContent, ReplyResult, Unsent } from "../history.service.ts";
+import { parseJson } from "./body.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
+import { attachmentHeader } from "./file-name.ts";
 import { Problem } from "./problem.ts";
 import { rawRequest } from "./raw-request.ts";
 import {
@@ -23,6 +26,20 @@ import {
 
 /** The connector that takes messages posted to /v1/messages. */
 export const apiPlugin = "api";
+
+/** A reply that is recorded but has not reached the customer: sending it again brings it on its way. */
+function unsent({ message, retryAfterMs }: Unsent, externalId: string): Problem {
+  const detail = `the reply is recorded, but the connector could not pass it on (${message}); send it again with "externalId": ${JSON.stringify(externalId)}`;
+  if (retryAfterMs === null) return new Problem(502, { detail });
+  const seconds = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+  return new Problem(503, { detail, headers: { "retry-after": seconds } });
+}
+
+/** @param found one more than the page holds, where there is a next page */
+function onePage<Name extends string>(name: Name, found: Array<{ id: string }>, limit: number) {
+  const shown = found.slice(0, limit);
+  return { [name]: shown, next: found.length > limit ? (shown.at(-1)?.id ?? null) : null };
+}
 
 const noTicket = () => new Problem(404, { detail: "this company has no ticket with this id" });
 
@@ -47,8 +64,12 @@ function postMessage(api: AnyConnector | undefined): Endpoint {
         throw new Problem(404, { detail });
       }
       const request = rawRequest(raw, "/", body as Buffer, services.config, keyName);
-      const result = await handleRequest(services, company.id, instance, request);
-      if (!("accepted" in result)) throw new Problem(404);
+      const result = await handleRequest(services, company.id, instance, request).catch((error: unknown) => {
+        // Told apart for the client: no JSON at all (400, 415), or JSON with wrong content (422).
+        if (kindOf(error) === "permanent") parseJson(raw, body as Buffer);
+        throw error;
+      });
+      if (!("accepted" in result)) throw new Problem(404, { detail: "the connector takes no messages" });
       const duplicate = result.accepted.every((message) => message.duplicate);
       return { status: duplicate ? 200 : 202, body: result };
     },
@@ -71,11 +92,7 @@ const tickets: Endpoint[] = [
         filter,
         page,
       });
-      const shown = found.slice(0, limit);
-      return {
-        status: 200,
-        body: { tickets: shown, next: found.length > limit ? (shown.at(-1)?.id ?? null) : null },
-      };
+      return { status: 200, body: onePage("tickets", found, limit) };
     },
   }),
   endpoint({
@@ -110,17 +127,19 @@ const tickets: Endpoint[] = [
       200: { description: "It had been recorded before", schema: replySchema },
     },
     async handle({ company, keyName, params, body, services }) {
+      const externalId = body.externalId ?? newId();
       const reply = await services.call<ReplyResult>("history.reply", {
         company: company.id,
         actor: `key:${keyName}`,
         ticketId: params.id,
-        externalId: body.externalId ?? newId(),
+        externalId,
         text: body.text,
         agent: body.agent ?? {},
         draftId: body.draftId ?? null,
       });
       if (!reply) throw noTicket();
-      if ("refused" in reply) throw new Problem(422, { detail: reply.refused });
+      if ("refused" in reply) throw new Problem(reply.status, { detail: reply.refused });
+      if ("unsent" in reply) throw unsent(reply.unsent, externalId);
       return { status: reply.duplicate ? 200 : 201, body: reply };
     },
   }),
@@ -132,15 +151,15 @@ const draftsAndFiles: Endpoint[] = [
     path: "/v1/drafts",
     summary: "Fetch drafts that are ready, oldest first",
     description:
-      "For systems that ask instead of being called. A draft is left out once a reply was recorded for it.",
+      "For systems that ask instead of being called. A draft stays in the list until a reply is recorded in its ticket. Drafts become ready in no strict order: ask from the beginning each time, and use `after` only to page on.",
     auth: "key",
     query: draftQuery,
     responses: { 200: { description: "A page of drafts", schema: draftListSchema } },
     async handle({ company, query, services }) {
       const { connector = null, after = null, limit } = query;
-      const params = { company: company.id, connector, after, limit };
-      const drafts = await services.call<WaitingDraft[]>("history.drafts", params);
-      return { status: 200, body: { drafts, next: drafts.at(-1)?.id ?? after } };
+      const params = { company: company.id, connector, after, limit: limit + 1 };
+      const found = await services.call<WaitingDraft[]>("history.drafts", params);
+      return { status: 200, body: onePage("drafts", found, limit) };
     },
   }),
   endpoint({
@@ -156,13 +175,12 @@ const draftsAndFiles: Endpoint[] = [
         id: params.id,
       });
       if (!file) throw new Problem(404, { detail: "this company has no file with this id" });
-      const name = encodeURIComponent(file.name.toWellFormed()).replaceAll("'", "%27");
       return {
         status: 200,
         // What a customer sent is never shown as a page of ours, whatever type it claims to be.
         headers: {
           "content-type": "application/octet-stream",
-          "content-disposition": `attachment; filename*=UTF-8''${name}`,
+          "content-disposition": attachmentHeader(file.name),
           "x-content-type-options": "nosniff",
         },
         body: Buffer.from(file.content, "base64"),
@@ -211,28 +229,16 @@ const operations: Endpoint[] = [
     method: "GET",
     path: "/metrics",
     summary: "Metrics in Prometheus' text format",
-    description: "From this machine, or with the operator's key.",
-    auth: "none",
+    description: "With the operator's key; where none is set, from this machine alone.",
+    auth: "operator",
     responses: { 200: { description: "The metrics", contentType: "text/plain", schema: z.string() } },
-    async handle({ raw, services }) {
-      if (!mayReadMetrics(raw, services.config.http.operatorKey?.reveal())) {
-        throw new Problem(403, { detail: "set http.operatorKey in hub.yaml and send it as a bearer key" });
-      }
-      return {
-        status: 200,
-        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
-        body: services.metricsText(),
-      };
-    },
+    handle: async ({ services }) => ({
+      status: 200,
+      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+      body: services.metricsText(),
+    }),
   }),
 ];
-
-function mayReadMetrics(raw: Parameters<Endpoint["handle"]>[0]["raw"], key: string | undefined): boolean {
-  if (key !== undefined) return raw.headers.authorization === `Bearer ${key}`;
-  // A proxy on this machine makes everybody look local; what it forwards carries this header.
-  if (raw.headers["x-forwarded-for"] !== undefined || raw.headers.forwarded !== undefined) return false;
-  return /^(::ffff:)?127\.|^::1$/.test(raw.socket.remoteAddress ?? "");
-}
 
 export function allEndpoints(api: AnyConnector | undefined): Endpoint[] {
   return [postMessage(api), ...tickets, ...draftsAndFiles, ...operations];

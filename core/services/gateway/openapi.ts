@@ -45,7 +45,7 @@ const problem = (description: string) => ({
 
 function problems({ auth, body, params, query, path }: Endpoint): Json {
   return {
-    ...(auth === "key" && { 401: problem("No key, or a wrong one") }),
+    ...(auth !== "none" && { 401: problem("No key, or a wrong one") }),
     ...(params && { 404: problem("There is none with this id, or it is another company's") }),
     ...(body && {
       400: problem("The body is no valid JSON"),
@@ -58,7 +58,14 @@ function problems({ auth, body, params, query, path }: Endpoint): Json {
       429: problem("Too many requests; see Retry-After"),
       503: problem("Not available at present; see Retry-After"),
     }),
-    ...(path === "/metrics" && { 403: problem("Not from this machine, and without the operator's key") }),
+    ...(path.endsWith("/replies") && {
+      409: problem("Another message has this externalId"),
+      502: problem("Recorded, but the connector's other side refuses it"),
+    }),
+    ...(auth === "operator" && {
+      403: problem("No operator's key is set, and the request is not from this machine"),
+      429: problem("Too many wrong keys; see Retry-After"),
+    }),
     500: problem("An unexpected error"),
   };
 }
@@ -69,7 +76,7 @@ function operation(endpoint: Endpoint): Json {
     operationId: `${endpoint.method.toLowerCase()}${endpoint.path.replace(/[^a-zA-Z]+(.)?/g, (_, c: string = "") => c.toUpperCase())}`,
     summary,
     ...(description && { description }),
-    ...(auth === "key" ? { security: [{ companyKey: [] }] } : { security: [] }),
+    security: { key: [{ companyKey: [] }], operator: [{ operatorKey: [] }, {}], none: [] }[auth],
     parameters: parameters(endpoint),
     ...(body && {
       requestBody: { required: true, content: { "application/json": { schema: jsonSchema(body, "input") } } },
@@ -104,6 +111,7 @@ export function openApiDocument(endpoints: Endpoint[], version: string): Json {
           scheme: "bearer",
           description: "An API key from the company's config file",
         },
+        operatorKey: { type: "http", scheme: "bearer", description: "http.operatorKey in hub.yaml" },
       },
       schemas: { Problem: jsonSchema(problemSchema, "output") },
     },

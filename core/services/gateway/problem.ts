@@ -29,12 +29,15 @@ const titles: Record<number, string> = {
   403: "Not allowed",
   404: "Not found",
   405: "Method not allowed",
+  408: "Too slow",
   409: "Conflict",
   413: "Request body too large",
   415: "Media type not supported",
   422: "Content not valid",
   429: "Too many requests",
+  431: "Request headers too large",
   500: "Internal error",
+  502: "Refused by the other side",
   503: "Not available at present",
   507: "No storage left",
 };
@@ -74,22 +77,42 @@ function fieldPath(path: PropertyKey[]): string {
   );
 }
 
-export function fromZod(error: z.ZodError, detail = "some fields are not valid"): Problem {
-  const errors = error.issues.map((issue) => ({ path: fieldPath(issue.path), message: issue.message }));
-  return new Problem(422, { detail, errors, cause: error });
+/** The most faults that one answer names, and the longest names and messages in it. */
+const shown = { faults: 20, path: 200, message: 500 };
+
+function clip(text: string, max: number): string {
+  return text.length > max ? `${text.slice(0, max)}…` : text;
+}
+
+function faults(issue: z.core.$ZodIssue): Array<{ path: string; message: string }> {
+  const at = (path: PropertyKey[]) => clip(fieldPath(path), shown.path);
+  if (issue.code !== "unrecognized_keys") {
+    return [{ path: at(issue.path), message: clip(issue.message, shown.message) }];
+  }
+  return issue.keys.map((key) => ({ path: at([...issue.path, key]), message: "there is no such field" }));
+}
+
+export function fromZod(error: z.ZodError): Problem {
+  const errors = error.issues.flatMap(faults);
+  const more =
+    errors.length > shown.faults ? `; the first ${shown.faults} of ${errors.length} are named` : "";
+  const detail = `some fields are not valid${more}`;
+  return new Problem(422, { detail, errors: errors.slice(0, shown.faults), cause: error });
 }
 
 /** SQLSTATEs and socket errors that say that the database is away or overloaded, not that a statement was wrong. */
-const awayCodes = /^(08|53|57)|^(ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT)$/;
+const awayCodes = /^(08|28|3D|53|57)...$|^(25006|55000|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT)$/;
+/** What pg says without a code. */
+const awayMessages =
+  /timeout exceeded when trying to connect|Connection terminated|connection error and is not queryable|after calling end/;
 
-function isDatabaseAway(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
+function isDatabaseAway({ code, message }: { code?: unknown; message?: unknown }): boolean {
   if (typeof code === "string" && awayCodes.test(code)) return true;
-  return (
-    typeof message === "string" &&
-    /timeout exceeded when trying to connect|Connection terminated/.test(message)
-  );
+  return typeof message === "string" && awayMessages.test(message);
 }
+
+/** SQLSTATEs of values that PostgreSQL cannot hold: bad characters, dates out of range, more words than an index takes. */
+const unstorable = /^(22008|22021|22P05|54000)$/;
 
 const soon = { headers: { "retry-after": "5" } };
 
@@ -122,14 +145,14 @@ export function toProblem(error: unknown): Problem {
   }
   if (error instanceof BlobError)
     return new Problem(503, { detail: "files cannot be stored or read", ...soon, cause: error });
-  if (isDatabaseAway(error)) {
-    return new Problem(503, {
-      detail: "the database cannot be reached; nothing was stored",
-      ...soon,
-      cause: error,
-    });
+  const thrown = (error ?? {}) as { code?: unknown; type?: unknown; name?: unknown; message?: unknown };
+  if (isDatabaseAway(thrown)) {
+    const detail = "the database cannot be reached at present; send the request again";
+    return new Problem(503, { detail, ...soon, cause: error });
   }
-  const { code, type, name } = error as { code?: unknown; type?: unknown; name?: unknown };
+  const { code, type, name } = thrown;
+  if (typeof code === "string" && unstorable.test(code))
+    return new Problem(422, { detail: "a value in it cannot be stored", cause: error });
   if (name === "NotFoundError" || type === "NOT_FOUND")
     return new Problem(404, { detail: "there is nothing at this address" });
   if (

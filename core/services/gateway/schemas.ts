@@ -125,10 +125,7 @@ export const draftListSchema = z.object({
       createdAt: time,
     }),
   ),
-  next: z
-    .string()
-    .nullable()
-    .describe("Pass it as `after` to get only newer drafts; null where there is none yet"),
+  next: z.string().nullable().describe("Pass it as `after` for the next page; null on the last one"),
 });
 
 export const acceptedSchema = z.object({
@@ -165,8 +162,14 @@ export const replySchema = z.object({
 
 export const idParams = z.object({ id: z.string().refine(isId, "expected a UUID") });
 
-const label = z.string().min(1).max(100);
-const limit = z.coerce.number().int().min(1).max(100).default(25);
+const label = storableText(100).min(1);
+const limit = z
+  .string()
+  .regex(/^[1-9]\d{0,2}$/, "expected a number from 1 to 100")
+  .transform(Number)
+  .pipe(z.int().max(100, "expected a number from 1 to 100"))
+  .default(25)
+  .meta({ type: "integer", minimum: 1, maximum: 100 });
 
 export const ticketQuery = z.strictObject({
   stage: z.enum(stages).optional(),
