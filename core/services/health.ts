@@ -35,7 +35,7 @@ export function createHealth({ db, broker, queue, instances }: HealthParts): () 
       counted = { at: Date.now(), counts: await countOpen(db) };
     return counted.counts;
   };
-  return async () => {
+  const look = async (): Promise<HealthReport> => {
     const [database, classifier] = await Promise.all([
       attempt(async () => {
         await db.ping(timeoutMs);
@@ -61,5 +61,13 @@ export function createHealth({ db, broker, queue, instances }: HealthParts): () 
         },
       },
     };
+  };
+  let looking: Promise<HealthReport> | undefined;
+  // Whoever asks while a look is under way shares it: /health needs no key, and must not become a load of its own.
+  return () => {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
   };
 }
