@@ -4,16 +4,14 @@ import type { AddressInfo } from "node:net";
 import type { ServiceSchema } from "moleculer";
 import ApiService from "moleculer-web";
 import type { AnyConnector } from "../../plugins/contract/connector.ts";
-import { demoAssets } from "./demo-page/assets.ts";
+import { describeError } from "../../plugins/contract/errors.ts";
+import { createCors } from "./gateway/cors.ts";
+import { serveDemo } from "./gateway/demo.ts";
 import { allEndpoints, apiPlugin } from "./gateway/endpoints.ts";
-import {
-  createHandlers,
-  type GatewayRequest,
-  type Handlers,
-  type RequestHandler,
-} from "./gateway/handler.ts";
+import { createHandlers, type Handlers, type RequestHandler } from "./gateway/handler.ts";
 import { openApiDocument } from "./gateway/openapi.ts";
 import { Problem } from "./gateway/problem.ts";
+import { type HttpServer, listen } from "./gateway/server.ts";
 import type { Services } from "./gateway/services.ts";
 
 export interface GatewayParts {
@@ -26,62 +24,44 @@ export interface GatewayParts {
   onListening(address: AddressInfo): void;
 }
 
-/** In moleculer-web's own words: /v1/tickets/{id} is /v1/tickets/:id */
-function aliasOf(method: string, path: string): string {
-  return `${method} ${path.replace(/\{(\w+)\}/g, ":$1")}`;
-}
-
-function serveDemo(services: Services): RequestHandler {
-  return async (request, response) => {
-    const company = services.directory.all().find(({ demo }) => demo);
-    const widget = company && [...company.connectors.values()].find(({ spec }) => spec.name === "widget");
-    const path = request.originalUrl.split("?")[0] ?? "/";
-    const asset =
-      company && widget
-        ? demoAssets({
-            companyId: company.id,
-            companyName: company.name,
-            widgetInstance: widget.instance,
-          }).get(path)
-        : undefined;
-    if (!asset) throw new Problem(404, { detail: "there is nothing at this address" });
-    response.writeHead(200, { "content-type": asset.contentType, ...asset.headers }).end(asset.body);
-  };
-}
-
-function aliases(
-  { services, builtIn, version }: GatewayParts,
-  handlers: Handlers,
-): Record<string, RequestHandler> {
+/** What is served, by method and path in moleculer-web's own words: /v1/tickets/{id} is /v1/tickets/:id */
+function aliases({ services, builtIn, version }: GatewayParts, handlers: Handlers) {
   const endpoints = allEndpoints(builtIn[apiPlugin]);
   const document = JSON.stringify(openApiDocument(endpoints, version));
-  const demo = serveDemo(services);
-  const page =
-    (handler: RequestHandler): RequestHandler =>
-    (request, response) =>
-      handler(request, response).catch((error: unknown) => handlers.problem(request, response, error));
-  const table: Record<string, RequestHandler> = {
-    "GET /openapi.json": async (_, response) => {
-      response.writeHead(200, { "content-type": "application/json" }).end(document);
-    },
-    "GET /": page(demo),
-    "GET /demo.js": page(demo),
-    "GET /demo.css": page(demo),
+  const demo = handlers.page(serveDemo(services));
+  const openapi = async () => ({ contentType: "application/json", headers: {}, body: document });
+  const table: Record<string, RequestHandler> = {};
+  // Whoever may GET may ask for the headers alone; Node leaves the body out.
+  const get = (path: string, handler: RequestHandler) => {
+    table[`GET ${path}`] = handler;
+    table[`HEAD ${path}`] = handler;
   };
-  for (const endpoint of endpoints)
-    table[aliasOf(endpoint.method, endpoint.path)] = handlers.endpoint(endpoint);
-  for (const method of ["GET", "POST"])
-    table[`${method} /connect/:company/:instance/*path`] = handlers.connector;
+  get("/openapi.json", handlers.page(openapi));
+  for (const path of ["/", "/demo.css", "/demo.js", "/demo-:module.js"]) get(path, demo);
+  for (const endpoint of endpoints) {
+    const path = endpoint.path.replace(/\{(\w+)\}/g, ":$1");
+    if (endpoint.method === "GET") get(path, handlers.endpoint(endpoint));
+    else table[`${endpoint.method} ${path}`] = handlers.endpoint(endpoint);
+  }
+  for (const path of ["/connect/:company/:instance", "/connect/:company/:instance/*path"]) {
+    get(path, handlers.connector);
+    table[`POST ${path}`] = handlers.connector;
+  }
   return table;
 }
 
-/** Methods that the same path would take, so that a wrong one is answered with 405. */
-function allowedMethods(table: Record<string, unknown>, path: string): string[] {
-  return Object.keys(table).flatMap((alias) => {
+/** The methods that an address takes, so that a wrong one is answered with 405. */
+function createAllowedMethods(table: Record<string, unknown>): (path: string) => string[] {
+  const patterns = Object.keys(table).map((alias) => {
     const [method = "", pattern = ""] = alias.split(" ");
-    const expression = pattern.replace(/\*\w+/g, ".+").replace(/:\w+/g, "[^/]+");
-    return new RegExp(`^${expression}/?$`).test(path) ? [method] : [];
+    const expression = pattern.replaceAll(".", "\\.").replace(/\*\w+/g, ".+").replace(/:\w+/g, "[^/]+");
+    return { method, expression: new RegExp(`^${expression}/?$`) };
   });
+  return (path) => patterns.filter(({ expression }) => expression.test(path)).map(({ method }) => method);
+}
+
+function pathOf(request: IncomingMessage & { originalUrl?: string }): string {
+  return (request.originalUrl ?? request.url ?? "/").split("?")[0] ?? "/";
 }
 
 export function gatewayService(parts: GatewayParts): ServiceSchema {
@@ -89,34 +69,50 @@ export function gatewayService(parts: GatewayParts): ServiceSchema {
   const { http } = services.config;
   const handlers = createHandlers(services);
   const table = aliases(parts, handlers);
+  const allowedMethods = createAllowedMethods(table);
+  const cors = createCors(services);
+  const log = services.logFor("gateway");
+  let server: HttpServer | undefined;
 
-  const onError = (
-    request: IncomingMessage & Partial<GatewayRequest>,
-    response: ServerResponse,
-    error: unknown,
-  ) => {
-    const path = (request.originalUrl ?? request.url ?? "/").split("?")[0] ?? "/";
+  /** What no alias took, and what moleculer-web itself refuses. */
+  const onError = (request: IncomingMessage, response: ServerResponse, error: unknown) => {
     const missing = (error as { type?: unknown }).type === "NOT_FOUND";
-    const allowed = missing ? allowedMethods(table, path) : [];
+    const allowed = missing ? allowedMethods(pathOf(request)) : [];
     if (allowed.length === 0) return handlers.problem(request, response, error);
-    const headers = { allow: allowed.join(", ") };
-    const detail = `this address takes ${allowed.join(" and ")}`;
+    const detail = `this address takes ${allowed.join(", ")}`;
+    const headers = { allow: [...allowed, "OPTIONS"].join(", ") };
     return handlers.problem(request, response, new Problem(405, { detail, headers }));
+  };
+
+  /** OPTIONS is answered here: moleculer-web would call the handler of the method that a preflight asks about. */
+  const answer = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  ) => {
+    const path = pathOf(request);
+    try {
+      if (cors(request, response, path)) return;
+      if (request.method !== "OPTIONS") return await route(request, response);
+      const allowed = allowedMethods(path);
+      if (allowed.length === 0) throw new Problem(404, { detail: "there is nothing at this address" });
+      response.writeHead(204, { allow: [...allowed, "OPTIONS"].join(", ") }).end();
+    } catch (error) {
+      await handlers.problem(request, response, error);
+    }
   };
 
   const schema = {
     name: "gateway",
     mixins: [ApiService],
     settings: {
-      ip: http.host,
-      port: http.port,
+      // The server is our own: moleculer-web's would end the process where the port is taken.
+      server: false,
       path: "",
       logRequest: null,
       logResponse: null,
       logRouteRegistration: null,
       log4XXResponses: false,
-      // A slow sender must not hold a connection for ever; a whole body of the largest size comes through in this time.
-      requestTimeout: 60_000,
       onError,
       routes: [
         {
@@ -124,23 +120,26 @@ export function gatewayService(parts: GatewayParts): ServiceSchema {
           mappingPolicy: "restrict",
           mergeParams: false,
           bodyParsers: false,
+          pathToRegexpOptions: { sensitive: true },
           aliases: table,
-          ...(http.corsOrigins.length > 0 && {
-            cors: {
-              origin: http.corsOrigins,
-              methods: ["GET", "POST"],
-              allowedHeaders: ["Authorization", "Content-Type", "Idempotency-Key"],
-              maxAge: 600,
-            },
-          }),
         },
       ],
     },
     async started() {
-      const { server } = this as unknown as { server: import("node:http").Server };
-      if (!server.listening)
-        await new Promise((resolve, reject) => server.once("listening", resolve).once("error", reject));
-      onListening(server.address() as AddressInfo);
+      const { httpHandler } = this as unknown as {
+        httpHandler(request: IncomingMessage, response: ServerResponse): Promise<void>;
+      };
+      const listener = (request: IncomingMessage, response: ServerResponse) => {
+        answer(request, response, httpHandler).catch((error: unknown) => {
+          log.error("a request could not be answered", { error: describeError(error) });
+          response.destroy();
+        });
+      };
+      server = await listen(listener, http);
+      onListening(server.address);
+    },
+    async stopped() {
+      await server?.close();
     },
   };
   // moleculer-web's settings are wider than what the broker's types allow for settings.

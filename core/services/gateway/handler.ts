@@ -3,8 +3,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { describeError } from "../../../plugins/contract/errors.ts";
 import { handleRequest } from "../../hosting/push.ts";
 import { newId } from "../../lib/ids.ts";
-import { createLimiter, type Limiter } from "../../lib/limiter.ts";
-import { parseJson, readBody } from "./body.ts";
+import { createLimiter } from "../../lib/limiter.ts";
+import { createAuthentication, take } from "./authentication.ts";
+import { discardBody, endSoon, parseJson, readBody } from "./body.ts";
 import type { Endpoint, Reply } from "./endpoint.ts";
 import { fromZod, Problem, toProblem } from "./problem.ts";
 import { addressOf, rawRequest } from "./raw-request.ts";
@@ -19,80 +20,79 @@ export interface GatewayRequest extends IncomingMessage {
 
 export type RequestHandler = (request: GatewayRequest, response: ServerResponse) => Promise<void>;
 
-/** Wrong keys per address: enough for a slip, too few to guess. */
-const wrongKeys = { perSecond: 1, burst: 20 };
 /** The share of the rate limit that one address has at one connector. */
 const connectorShare = 1 / 20;
 
-function take(limiter: Limiter, key: string): void {
-  const waitMs = limiter.take(key);
-  if (waitMs === 0) return;
-  const seconds = String(Math.max(1, Math.ceil(waitMs / 1000)));
-  throw new Problem(429, { detail: `try again in ${seconds} s`, headers: { "retry-after": seconds } });
-}
-
-function createAuthentication({ directory, config }: Services) {
-  const wrong = createLimiter(wrongKeys);
-  return (request: IncomingMessage) => {
-    const [, key] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "") ?? [];
-    const found = key === undefined ? null : directory.byKey(key);
-    if (found) return found;
-    take(wrong, addressOf(request, config));
-    const detail =
-      key === undefined
-        ? 'send the company\'s API key as "Authorization: Bearer <key>"'
-        : "this is not an API key of any company";
-    throw new Problem(401, { detail, headers: { "www-authenticate": 'Bearer realm="deskwire"' } });
-  };
-}
+/** Customers' words are kept by no cache, and shown as nothing but what they are. */
+const jsonHeaders = {
+  "content-type": "application/json; charset=utf-8",
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+};
 
 function send(response: ServerResponse, { status, headers = {}, body }: Reply): void {
-  if (body === undefined || typeof body === "string" || body instanceof Uint8Array) {
-    response.writeHead(status, headers).end(body);
+  if (body === undefined) {
+    response.writeHead(status, headers).end();
     return;
   }
+  const isRaw = typeof body === "string" || body instanceof Uint8Array;
+  const content = isRaw ? body : JSON.stringify(body);
+  const length = typeof content === "string" ? Buffer.byteLength(content) : content.length;
   response
-    .writeHead(status, { "content-type": "application/json; charset=utf-8", ...headers })
-    .end(JSON.stringify(body));
+    .writeHead(status, { ...(!isRaw && jsonHeaders), ...headers, "content-length": length })
+    .end(content);
+}
+
+/** The id that moleculer-web has put on the answer (the client's own, where it sent one), or a new one. */
+function requestIdOf(response: ServerResponse): string {
+  const given = response.getHeader("x-request-id");
+  return typeof given === "string" && /^[\w.:-]{1,128}$/.test(given) ? given : newId();
 }
 
 /** Answers with a problem; what is our own fault is logged under the id that the client sees. */
 function createProblemSender({ logFor }: Services) {
   const log = logFor("gateway");
-  return (request: IncomingMessage, response: ServerResponse, error: unknown): number => {
+  return async (request: IncomingMessage, response: ServerResponse, error: unknown): Promise<number> => {
     const problem = toProblem(error);
-    const requestId = newId();
-    if (problem.status >= 500) {
+    const { status } = problem;
+    const requestId = requestIdOf(response);
+    if (status >= 500) {
       const cause = problem.cause ?? error;
-      const fields = {
-        requestId,
-        method: request.method,
-        path: request.url?.split("?")[0],
-        error: describeError(cause),
-      };
-      log.error(`answered ${problem.status}`, problem.status === 500 ? { ...fields, cause } : fields);
+      const path = request.url?.split("?")[0];
+      const fields = { requestId, method: request.method, path, error: describeError(cause) };
+      log.error(`answered ${status}`, status === 500 ? { ...fields, cause } : fields);
     }
+    await discardBody(request);
     if (response.headersSent) {
       response.destroy();
-      return problem.status;
+      return status;
     }
-    response
-      .writeHead(problem.status, { "content-type": "application/problem+json", ...problem.headers })
-      .end(JSON.stringify(problem.toJSON(problem.status >= 500 ? requestId : undefined)));
-    return problem.status;
+    const headers = { "content-type": "application/problem+json", "cache-control": "no-store" };
+    const body = problem.toJSON(status >= 500 ? requestId : undefined);
+    send(response, { status, headers: { ...headers, ...problem.headers }, body });
+    endSoon(request);
+    return status;
   };
 }
 
+/** A page that is the same for all. */
+export interface Page {
+  contentType: string;
+  headers: Record<string, string>;
+  body: string | Uint8Array;
+}
+
 export interface Handlers {
+  page(find: (path: string) => Promise<Page>): RequestHandler;
   endpoint(endpoint: Endpoint): RequestHandler;
   /** Everything under /connect/{company}/{instance}. */
   connector: RequestHandler;
-  problem(request: IncomingMessage, response: ServerResponse, error: unknown): void;
+  problem(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void>;
 }
 
 export function createHandlers(services: Services): Handlers {
   const { config, metrics } = services;
-  const authenticate = createAuthentication(services);
+  const authentication = createAuthentication(services);
   const sendProblem = createProblemSender(services);
   const { perSecond, burst } = config.http.rateLimit;
   const perKey = createLimiter({ perSecond, burst });
@@ -111,25 +111,35 @@ export function createHandlers(services: Services): Handlers {
         send(response, reply);
         status = reply.status;
       } catch (error) {
-        status = sendProblem(request, response, error);
+        status = await sendProblem(request, response, error);
       }
       metrics.count("deskwire.http.requests", { route, status: String(status) });
       metrics.time("deskwire.http.time", performance.now() - started, { route });
     };
 
   return {
+    page: (find) =>
+      guarded("page", async (request) => {
+        const { contentType, headers, body } = await find(request.originalUrl.split("?")[0] ?? "/");
+        const { etag } = headers;
+        if (etag !== undefined && request.headers["if-none-match"] === etag) return { status: 304, headers };
+        return { status: 200, headers: { "content-type": contentType, ...headers }, body };
+      }),
     endpoint(endpoint) {
       const { method, path, auth, params, query, body } = endpoint;
       const rawBody = path === "/v1/messages";
       return guarded(`${method} ${path}`, async (request) => {
-        // A body is read before anything is refused, so that the client gets to read the answer.
-        const bytes = method === "POST" ? await readBody(request, config.http.maxBodyBytes) : Buffer.alloc(0);
-        const who = auth === "key" ? authenticate(request) : null;
+        if (auth === "operator") authentication.operator(request);
+        const who = auth === "key" ? authentication.company(request) : null;
         if (who) take(perKey, `${who.company.id}/${who.keyName}`);
-        const parsed = {
+        const given = {
           params: params ? parse(params, request.$params.params ?? {}) : undefined,
           query: query ? parse(query, request.query) : {},
-          // The connector parses its own bodies, over the raw bytes.
+        };
+        const bytes = method === "POST" ? await readBody(request, config.http.maxBodyBytes) : Buffer.alloc(0);
+        // The connector parses its own bodies, over the raw bytes.
+        const parsed = {
+          ...given,
           body: rawBody ? bytes : body ? parse(body, parseJson(request, bytes)) : undefined,
         };
         const company = who?.company as NonNullable<typeof who>["company"];
@@ -137,26 +147,29 @@ export function createHandlers(services: Services): Handlers {
       });
     },
     connector: guarded("/connect", async (request) => {
-      const bytes = await readBody(request, config.http.maxBodyBytes);
       const { company = "", instance = "", path = [] } = request.$params.params ?? {};
       const [companyId, instanceId] = [String(company), String(instance)];
       if (!services.directory.get(companyId)?.connectors.has(instanceId)) {
         throw new Problem(404, { detail: "there is no such connector" });
       }
       take(perAddress, `${companyId}/${instanceId}/${addressOf(request, config)}`);
+      const bytes = await readBody(request, config.http.maxBodyBytes);
+      const keyName = authentication.keyOf(request, companyId);
       const rest = `/${(Array.isArray(path) ? path : [path]).join("/")}`;
       const result = await handleRequest(
         services,
         companyId,
         instanceId,
-        rawRequest(request, rest, bytes, config),
+        rawRequest(request, rest, bytes, config, keyName),
       );
       if ("reply" in result) return result.reply;
       if ("notFound" in result)
         throw new Problem(404, { detail: "the connector has nothing at this address" });
       return { status: 202, body: result };
     }),
-    problem: (request, response, error) => void sendProblem(request, response, error),
+    async problem(request, response, error) {
+      await sendProblem(request, response, error);
+    },
   };
 }
 
