@@ -11,38 +11,42 @@ export interface GateLimits {
 
 export type Gate = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
-/** Work waits at the gate until it may go; it leaves the line when its signal aborts. */
+/**
+ * Work waits at the gate until it may go; it leaves the line when its signal aborts. However a period is laid, no more
+ * than `requests` start within it: a bucket that refills while it is emptied would let nearly twice as many through.
+ */
 export function createGate(
   { requests, perMs, concurrency }: GateLimits,
   now = () => performance.now(),
 ): Gate {
   type Waiter = { start: () => void };
   const line: Waiter[] = [];
+  // Less than one request a period is one request in a longer period.
+  const most = Math.max(1, Math.floor(requests));
+  const periodMs = (perMs * most) / requests;
+  /** When the last `most` requests started, as a ring; the oldest stands at `next`. */
+  const started: number[] = [];
+  let next = 0;
   let running = 0;
-  let tokens = requests;
-  let filledAt = now();
   let timer: NodeJS.Timeout | undefined;
 
-  const fill = () => {
-    const time = now();
-    tokens = Math.min(requests, tokens + ((time - filledAt) / perMs) * requests);
-    filledAt = time;
+  const freeInMs = () => {
+    const oldest = started.length < most ? undefined : started[next];
+    return oldest === undefined ? 0 : oldest + periodMs - now();
   };
   const pump = () => {
-    fill();
-    while (line.length > 0 && running < concurrency && tokens >= 1) {
-      tokens -= 1;
+    clearTimeout(timer);
+    timer = undefined;
+    while (line.length > 0 && running < concurrency) {
+      const wait = freeInMs();
+      if (wait > 0) {
+        timer = setTimeout(pump, Math.ceil(wait));
+        return;
+      }
+      started[next] = now();
+      next = (next + 1) % most;
       running++;
       line.shift()?.start();
-    }
-    if (line.length > 0 && running < concurrency && !timer) {
-      timer = setTimeout(
-        () => {
-          timer = undefined;
-          pump();
-        },
-        Math.max(1, ((1 - tokens) / requests) * perMs),
-      );
     }
   };
   const enter = (signal: AbortSignal | undefined) =>
@@ -51,6 +55,8 @@ export function createGate(
       const leave = () => {
         line.splice(line.indexOf(waiter), 1);
         reject(signal?.reason);
+        // With nobody in line the timer has nothing to wait for.
+        pump();
       };
       const waiter: Waiter = {
         start: () => {
