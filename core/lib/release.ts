@@ -2,7 +2,7 @@
 import type { Log } from "../../plugins/contract/connector.ts";
 
 export interface Releaser {
-  /** Registers a closing; call it right after the opening. */
+  /** Registers a closing; call it right after the opening. After `release` it is closed at once. */
   add(name: string, close: () => Promise<void> | void): void;
   /** Closes all, last opened first; a second call waits for the first. Never rejects: failures are logged. */
   release(): Promise<void>;
@@ -35,6 +35,8 @@ export function createReleaser(log: Log, deadlineMs = 15_000): Releaser {
   return {
     add(name, close) {
       closings.push({ name, close });
+      // Opened while all else was being closed: nobody would call for it again.
+      if (releasing) releasing = releasing.then(releaseAll);
     },
     release() {
       releasing ??= releaseAll();
