@@ -12,11 +12,41 @@ export interface LogOptions {
   write?: (line: string) => void;
 }
 
-function plain(value: unknown): unknown {
-  return value instanceof Error
-    ? { message: value.message, stack: value.stack, cause: plain(value.cause) }
-    : value;
+/** The longest chain of causes that is shown. */
+const deepestCause = 5;
+
+function plain(value: unknown, depth = 0): unknown {
+  if (typeof value === "bigint") return String(value);
+  if (!(value instanceof Error)) return value;
+  const cause =
+    value.cause === undefined || depth >= deepestCause ? {} : { cause: plain(value.cause, depth + 1) };
+  return { message: value.message, stack: value.stack, ...cause };
 }
+
+/** A field as JSON. A log line must never be the reason that work fails: what has no JSON form is shown as text. */
+function toJson(value: unknown): string {
+  try {
+    return JSON.stringify(plain(value)) ?? "null";
+  } catch {
+    return JSON.stringify(inspect(value));
+  }
+}
+
+/** One line stays one line: what a customer wrote must not be able to forge another. */
+function onOneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (control) =>
+    control === "\n" ? "\\n" : `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function toText(value: unknown): string {
+  return typeof value === "string"
+    ? onOneLine(value)
+    : inspect(value, { breakLength: Number.POSITIVE_INFINITY });
+}
+
+/** The names that every JSON line has; a field of the same name gets a line under it behind. */
+const own = new Set(["at", "level", "part", "message"]);
 
 /** @param part the part of the program that speaks, such as "intake" */
 export function createLog(options: LogOptions, part = "hub"): Log {
@@ -24,18 +54,17 @@ export function createLog(options: LogOptions, part = "hub"): Log {
   const emit = (level: Level, message: string, fields: Record<string, unknown> = {}) => {
     if (levels[level] > levels[options.level]) return;
     const at = new Date().toISOString();
+    const shown = Object.entries(fields).filter(([, value]) => value !== undefined);
     if (options.format === "json") {
-      const shown = Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, plain(value)]));
-      write(`${JSON.stringify({ at, level, part, message, ...shown })}\n`);
+      const head = JSON.stringify({ at, level, part, message }).slice(0, -1);
+      const rest = shown.map(
+        ([key, value]) => `,${JSON.stringify(own.has(key) ? `${key}_` : key)}:${toJson(value)}`,
+      );
+      write(`${head}${rest.join("")}}\n`);
       return;
     }
-    const shown = Object.entries(fields)
-      .filter(([, value]) => value !== undefined)
-      .map(
-        ([key, value]) =>
-          ` ${key}=${typeof value === "string" ? value : inspect(value, { breakLength: Number.POSITIVE_INFINITY })}`,
-      );
-    write(`${at.slice(11, 23)} ${level.padEnd(5)} ${part}: ${message}${shown.join("")}\n`);
+    const rest = shown.map(([key, value]) => ` ${key}=${toText(value)}`);
+    write(`${at.slice(11, 23)} ${level.padEnd(5)} ${part}: ${onOneLine(message)}${rest.join("")}\n`);
   };
   return {
     error: (message, fields) => emit("error", message, fields),
