@@ -29,11 +29,11 @@ function errorFor(response: Response, what: string): ConnectorError {
   const { status } = response;
   const message = `${what} answered ${status}`;
   const wait = retryAfterMs(response.headers.get("retry-after"));
-  const options = wait === undefined ? {} : { retryAfterMs: wait };
-  if (status === 401 || status === 403) return new ConnectorError("auth", message);
+  const options = { status, ...(wait === undefined ? {} : { retryAfterMs: wait }) };
+  if (status === 401 || status === 403) return new ConnectorError("auth", message, options);
   if (status === 429) return new ConnectorError("rate_limited", message, options);
   if (status === 408 || status >= 500) return new ConnectorError("transient", message, options);
-  return new ConnectorError("permanent", message);
+  return new ConnectorError("permanent", message, options);
 }
 
 function pause(ms: number, signal: AbortSignal | null | undefined): Promise<void> {
