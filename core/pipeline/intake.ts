@@ -58,10 +58,10 @@ export interface IntakeParts {
   stalledMs: number;
 }
 
-/** Errors of the data itself (SQLSTATE classes 22 and 23): the one bad item must not fail those beside it. */
+/** Errors of the data itself (SQLSTATE classes 22 and 23; 54: more words than an index takes): the one bad item must not fail those beside it. */
 function isDataError(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
-  return typeof code === "string" && /^2[23]/.test(code);
+  return typeof code === "string" && /^(22|23|54)/.test(code);
 }
 
 function toNewMessage(source: Source, event: InboundMessage, attachments: NewAttachment[]): NewMessage {
