@@ -36,13 +36,19 @@ export interface TicketSummary {
 const requester = `json_build_object('name', t.requester_name, 'email', t.requester_email,
   'externalId', t.requester_external_id) AS requester`;
 
-/** Words for PostgreSQL's full-text search: each must occur, the last one may go on. Null where there is no word. */
+/**
+ * Words for PostgreSQL's full-text search: each must occur, the last one may go on. Null where there is no word. A number
+ * may stand after a hyphen (ORD-12345), which PostgreSQL reads as its sign.
+ */
 export function wordsQuery(text: string): string | null {
   const words = text.normalize("NFKC").match(/[\p{L}\p{N}]+/gu);
   if (!words) return null;
   return words
     .slice(0, 16)
-    .map((word, index, all) => (index === all.length - 1 ? `${word}:*` : word))
+    .map((word, index, all) => {
+      const end = index === all.length - 1 ? ":*" : "";
+      return /^\d+$/.test(word) ? `(${word}${end} | '-${word}'${end})` : `${word}${end}`;
+    })
     .join(" & ");
 }
 
@@ -89,10 +95,12 @@ export async function listTickets(
   if (filter.text !== undefined) {
     const words = wordsQuery(filter.text);
     if (words === null) return [];
+    // The text as a whole too: addresses, links and the like are single words to PostgreSQL.
+    const wanted = "(plainto_tsquery('simple', ?) || to_tsquery('simple', ?))";
     query.whereRaw(
-      `t.id IN (SELECT ticket_id FROM messages WHERE company = ? AND to_tsvector('simple', text) @@ to_tsquery('simple', ?)
-        UNION SELECT id FROM tickets WHERE company = ? AND to_tsvector('simple', subject) @@ to_tsquery('simple', ?))`,
-      [company, words, company, words],
+      `t.id IN (SELECT ticket_id FROM messages WHERE company = ? AND to_tsvector('simple', text) @@ ${wanted}
+        UNION SELECT id FROM tickets WHERE company = ? AND to_tsvector('simple', subject) @@ ${wanted})`,
+      [company, filter.text, words, company, filter.text, words],
     );
   }
   return db.run<TicketSummary>(query);
