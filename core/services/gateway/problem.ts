@@ -153,6 +153,8 @@ export function toProblem(error: unknown): Problem {
   const { code, type, name } = thrown;
   if (typeof code === "string" && unstorable.test(code))
     return new Problem(422, { detail: "a value in it cannot be stored", cause: error });
+  if (type === "UNABLE_DECODE_PARAM")
+    return new Problem(400, { detail: "the address holds a % that is no valid percent-encoding" });
   if (name === "NotFoundError" || type === "NOT_FOUND")
     return new Problem(404, { detail: "there is nothing at this address" });
   if (
