@@ -58,17 +58,21 @@ function createLanes() {
 
 function createChannel() {
   const lanes = createLanes();
-  /** Ids that wait or are in work: the same message is never in the queue twice. */
-  const known = new Set<string>();
+  const waiting = new Set<string>();
+  /** Items in work by id, and whether they were published again meanwhile: then they are handed over once more. */
+  const inWork = new Map<string, { again: boolean }>();
   const timers = new Set<NodeJS.Timeout>();
   let consumer: { options: ConsumeOptions; handler: Handler } | undefined;
-  let working = 0;
   let planned = false;
+  let closed = false;
   let idlers: Array<() => void> = [];
 
   const add = (items: QueueItem[]) => {
     for (const item of items) {
-      if (!known.has(item.id) && lanes.add(item)) known.add(item.id);
+      const current = inWork.get(item.id);
+      // What made it due again may have come after the work had looked at it.
+      if (current) current.again = true;
+      else if (!waiting.has(item.id) && lanes.add(item)) waiting.add(item.id);
     }
     plan();
   };
@@ -77,17 +81,20 @@ function createChannel() {
     planned = true;
     setImmediate(pump);
   };
+  const addLater = (item: QueueItem) => {
+    if (closed) return;
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      add([item]);
+    }, pauseMs);
+    timers.add(timer);
+  };
   const settle = (item: QueueItem, failed: boolean) => {
-    working--;
-    known.delete(item.id);
-    if (failed) {
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        add([item]);
-      }, pauseMs);
-      timers.add(timer);
-    }
-    if (working === 0) {
+    const again = inWork.get(item.id)?.again;
+    inWork.delete(item.id);
+    if (failed) addLater(item);
+    else if (again) add([item]);
+    if (inWork.size === 0) {
       for (const done of idlers) done();
       idlers = [];
     }
@@ -95,13 +102,16 @@ function createChannel() {
   };
   const pump = () => {
     planned = false;
-    while (consumer && lanes.size > 0 && working < consumer.options.concurrency) {
+    while (consumer && lanes.size > 0 && inWork.size < consumer.options.concurrency) {
       const { options, handler } = consumer;
-      const items = lanes.take(Math.min(options.batch, options.concurrency - working));
-      working += items.length;
-      handler(items).forEach((work, index) => {
-        const item = items[index] as QueueItem;
-        work.then(
+      const items = lanes.take(Math.min(options.batch, options.concurrency - inWork.size));
+      for (const { id } of items) {
+        waiting.delete(id);
+        inWork.set(id, { again: false });
+      }
+      const works = handOver(handler, items);
+      items.forEach((item, index) => {
+        (works[index] ?? Promise.resolve()).then(
           () => settle(item, false),
           () => settle(item, true),
         );
@@ -110,23 +120,35 @@ function createChannel() {
   };
   return {
     add,
-    depth: () => ({ waiting: lanes.size, working }),
+    depth: () => ({ waiting: lanes.size, working: inWork.size }),
     consume(options: ConsumeOptions, handler: Handler): Consumer {
       if (consumer) throw new Error("this step has a consumer already");
-      consumer = { options, handler };
+      const own = { options, handler };
+      consumer = own;
       plan();
       return {
         stop() {
-          consumer = undefined;
-          return working === 0 ? Promise.resolve() : new Promise((resolve) => idlers.push(resolve));
+          if (consumer === own) consumer = undefined;
+          return inWork.size === 0 ? Promise.resolve() : new Promise((resolve) => idlers.push(resolve));
         },
       };
     },
     close() {
+      closed = true;
       consumer = undefined;
       for (const timer of timers) clearTimeout(timer);
+      timers.clear();
     },
   };
+}
+
+/** A handler that throws by itself has failed each of its items. */
+function handOver(handler: Handler, items: QueueItem[]): Array<Promise<void>> {
+  try {
+    return handler(items);
+  } catch (error) {
+    return items.map(() => Promise.reject(error));
+  }
 }
 
 export function createMemoryQueue(): Queue {
