@@ -166,8 +166,9 @@ export async function startNode(config: LoadedConfig): Promise<Node> {
     };
     const metricsText = () => brokerMetrics.text();
     createServices({ config, db, directory, broker, metrics, metricsText, logFor, releaser, onListening });
-    await broker.start();
+    // Before the start: where one service fails to start, those that did are stopped.
     releaser.add("the services", () => broker.stop());
+    await broker.start();
     return { address, directory, db, logFor, stop: () => releaser.release() };
   } catch (error) {
     await releaser.release();

@@ -1,11 +1,18 @@
 /** Nothing is lost and nothing comes twice, though the process is killed on the way. */
-import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { readSamples } from "../../ml-service/train/samples.ts";
 import { findRunningEmbeddedPostgres } from "../store/embedded-postgres.ts";
-import { type HubProcess, makeHubProject, request, spawnHub, testKey, until } from "../testing/hub.ts";
+import {
+  freePort,
+  type HubProcess,
+  makeHubProject,
+  request,
+  spawnHub,
+  testKey,
+  until,
+} from "../testing/hub.ts";
 import {
   longComplaints,
   multilingualTickets,
@@ -22,14 +29,6 @@ const cleanUps: Array<() => Promise<unknown>> = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Posts a message until it is answered 2xx: a sender that was cut off must ask again. @returns its ticket's id */
 async function post(url: string, message: SampleMessage): Promise<string> {

@@ -11,6 +11,8 @@ export interface SinkDelivery {
 
 export interface Sink {
   url: string;
+  /** The status of its answers, 204 at first; what is answered with another one is not taken. */
+  answer: number;
   deliveries: SinkDelivery[];
   close(): Promise<void>;
 }
@@ -25,16 +27,18 @@ export async function startSink(): Promise<Sink> {
   const deliveries: SinkDelivery[] = [];
   const server = createServer(async (request, response) => {
     const { data } = JSON.parse(await read(request)) as { data: SinkDelivery["draft"] };
-    deliveries.push({ id: String(request.headers["webhook-id"]), draft: data });
-    response.writeHead(204).end();
+    if (sink.answer === 204) deliveries.push({ id: String(request.headers["webhook-id"]), draft: data });
+    response.writeHead(sink.answer).end();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
+  const sink: Sink = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/drafts`,
+    answer: 204,
     deliveries,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return sink;
 }
