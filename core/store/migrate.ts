@@ -1,5 +1,6 @@
 /** Brings the schema up to date: knex's migrator over the list below. */
 import knexModule, { type Knex } from "knex";
+import pg from "pg";
 import type { Connection } from "./database.ts";
 import * as base from "./migrations/0001-base.ts";
 
@@ -13,28 +14,56 @@ const migrations: Record<string, Migration> = {
   "0001-base": base,
 };
 
+/** Advisory lock that a node holds while it migrates ("migr" in ASCII). */
+const migrationLock = 0x6d696772;
+
 /**
- * Runs what has not run yet, each in a transaction, under knex's lock, so that nodes that start together do not collide.
+ * Runs `work` alone: nodes that start together wait for each other. The lock goes with its connection, so that a node
+ * which dies while it migrates leaves none behind, as knex's own lock does, which no later start would get past.
+ */
+async function alone<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+  const client = new pg.Client({ ...connection, application_name: "deskwire migration" });
+  let lost: Error | undefined;
+  client.on("error", (error) => {
+    lost = error;
+  });
+  await client.connect();
+  try {
+    await client.query("SELECT pg_advisory_lock($1)", [migrationLock]);
+    const result = await work();
+    if (lost) throw lost;
+    return result;
+  } finally {
+    await client.end();
+  }
+}
+
+/**
+ * Runs what has not run yet, each migration in a transaction, on one node at a time.
  * @returns the names of the migrations that ran
  */
 export async function migrate(connection: Connection): Promise<string[]> {
-  const knex = knexModule({
-    client: "pg",
-    connection: connection as Knex.PgConnectionConfig,
-    pool: { min: 0, max: 1 },
-    migrations: {
-      tableName: "migrations",
-      migrationSource: {
-        getMigrations: async () => Object.keys(migrations),
-        getMigrationName: (name: string) => name,
-        getMigration: async (name: string) => migrations[name] as Migration,
+  return alone(connection, async () => {
+    const knex = knexModule({
+      client: "pg",
+      connection: connection as Knex.PgConnectionConfig,
+      pool: { min: 0, max: 1 },
+      migrations: {
+        tableName: "migrations",
+        migrationSource: {
+          getMigrations: async () => Object.keys(migrations),
+          getMigrationName: (name: string) => name,
+          getMigration: async (name: string) => migrations[name] as Migration,
+        },
       },
-    },
+    });
+    try {
+      // Whoever held knex's lock is gone: ours is held.
+      await knex.migrate.forceFreeMigrationsLock();
+      const [, ran] = (await knex.migrate.latest()) as [number, string[]];
+      return ran;
+    } finally {
+      await knex.destroy();
+    }
   });
-  try {
-    const [, ran] = (await knex.migrate.latest()) as [number, string[]];
-    return ran;
-  } finally {
-    await knex.destroy();
-  }
 }
