@@ -27,6 +27,27 @@ export interface Database extends Runner {
   close(): Promise<void>;
 }
 
+/** Errors of the data itself (SQLSTATE classes 22 and 23): one bad item must not fail those beside it. */
+export function isDataError(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" && /^2[23]/.test(code);
+}
+
+/** How often work that lost a deadlock is done in all. */
+const deadlockAttempts = 4;
+
+/** Does work again that PostgreSQL chose as a deadlock's victim: it was rolled back whole, and the way is free now. */
+export async function retryDeadlocks<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const code = (error as { code?: unknown } | null)?.code;
+      if (attempt >= deadlockAttempts || (code !== "40P01" && code !== "40001")) throw error;
+    }
+  }
+}
+
 /** @param poolSize the most connections of this node */
 export function openDatabase(connection: Connection, poolSize: number, log: Log): Database {
   const pool = new pg.Pool({
@@ -53,6 +74,11 @@ export function openDatabase(connection: Connection, poolSize: number, log: Log)
     async transaction(work) {
       const client = await pool.connect();
       let broken: Error | undefined;
+      // The pool listens to idle connections only; one that is lost between two statements would end the process.
+      const onLost = (error: Error) => {
+        broken = error;
+      };
+      client.on("error", onLost);
       try {
         await client.query("BEGIN");
         const result = await work({
@@ -60,7 +86,10 @@ export function openDatabase(connection: Connection, poolSize: number, log: Log)
             return (await client.query<R>({ name, text, values })).rows;
           },
         });
-        await client.query("COMMIT");
+        // A failed statement that `work` passed over makes PostgreSQL answer COMMIT with a rollback, and no error.
+        const { command } = await client.query("COMMIT");
+        if (command !== "COMMIT")
+          throw new Error("the transaction was rolled back: one of its statements failed");
         return result;
       } catch (error) {
         try {
@@ -70,6 +99,7 @@ export function openDatabase(connection: Connection, poolSize: number, log: Log)
         }
         throw error;
       } finally {
+        client.off("error", onLost);
         client.release(broken);
       }
     },
