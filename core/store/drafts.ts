@@ -130,9 +130,9 @@ export interface Delivery {
   created: boolean;
 }
 
-/** Marks messages as delivered and writes it down in the audit log, in one statement. */
-export async function saveDeliveries(runner: Runner, items: Delivery[]): Promise<void> {
-  await runner.query(
+/** Marks messages as delivered and writes it down in the audit log, in one statement. @returns the ids of those that moved */
+export async function saveDeliveries(runner: Runner, items: Delivery[]): Promise<string[]> {
+  const rows = await runner.query<{ id: string }>(
     "save-deliveries",
     `WITH i AS MATERIALIZED (
        SELECT * FROM json_to_recordset($1::json) AS i("messageId" uuid, "auditId" uuid, connector text,
@@ -142,11 +142,14 @@ export async function saveDeliveries(runner: Runner, items: Delivery[]): Promise
          ended_at = clock_timestamp(), claimed_until = NULL
        FROM i WHERE p.message_id = i."messageId" AND p.stage = 'drafted' AND p.outcome IS NULL
        RETURNING p.message_id, p.company
+     ), noted AS (
+       INSERT INTO audit_log (id, company, actor, action, subject, detail)
+       SELECT i."auditId", m.company, 'hub', 'draft.delivered', m.message_id::text,
+         jsonb_build_object('connector', i.connector, 'externalId', i."externalId", 'created', i.created)
+       FROM moved m JOIN i ON i."messageId" = m.message_id
      )
-     INSERT INTO audit_log (id, company, actor, action, subject, detail)
-     SELECT i."auditId", m.company, 'hub', 'draft.delivered', m.message_id::text,
-       jsonb_build_object('connector', i.connector, 'externalId', i."externalId", 'created', i.created)
-     FROM moved m JOIN i ON i."messageId" = m.message_id`,
+     SELECT message_id AS id FROM moved`,
     [JSON.stringify(items)],
   );
+  return rows.map((row) => row.id);
 }

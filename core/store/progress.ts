@@ -68,14 +68,32 @@ export async function releaseAllClaims(runner: Runner): Promise<void> {
   );
 }
 
-/** Ends messages without a delivery, each with its reason; only those that are still open. */
-export async function skip(runner: Runner, messages: Array<{ id: string; reason: string }>): Promise<void> {
+/** Frees claims of work that was broken off, so that it is taken up again without waiting for them to run out. */
+export async function giveBackClaims(runner: Runner, stage: OpenStage, ids: string[]): Promise<void> {
   await runner.query(
+    "give-back-claims",
+    `UPDATE progress SET claimed_until = NULL, due_at = least(due_at, clock_timestamp())
+     WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND outcome IS NULL`,
+    [ids, stage],
+  );
+}
+
+/**
+ * Ends messages without a delivery, each with its reason; only those that are still open.
+ * @returns the ids of those that ended
+ */
+export async function skip(
+  runner: Runner,
+  messages: Array<{ id: string; reason: string }>,
+): Promise<string[]> {
+  const rows = await runner.query<{ id: string }>(
     "skip",
     `UPDATE progress p SET outcome = 'skipped', reason = i.reason, ended_at = clock_timestamp(), claimed_until = NULL, error = NULL
-     FROM json_to_recordset($1::json) AS i(id uuid, reason text) WHERE p.message_id = i.id AND p.outcome IS NULL`,
+     FROM json_to_recordset($1::json) AS i(id uuid, reason text) WHERE p.message_id = i.id AND p.outcome IS NULL
+     RETURNING p.message_id AS id`,
     [JSON.stringify(messages)],
   );
+  return rows.map((row) => row.id);
 }
 
 export interface Failure {
@@ -101,22 +119,34 @@ export async function fail(runner: Runner, stage: OpenStage, failures: Failure[]
   );
 }
 
+// The companies with open messages are found by one step through the index each.
+const due = `
+WITH RECURSIVE companies AS (
+  (SELECT company FROM progress WHERE outcome IS NULL ORDER BY company LIMIT 1)
+  UNION ALL
+  SELECT (SELECT p.company FROM progress p WHERE p.outcome IS NULL AND p.company > c.company ORDER BY p.company LIMIT 1)
+  FROM companies c WHERE c.company IS NOT NULL
+), share AS (
+  SELECT greatest(1, $2::int / greatest(1, count(company)::int)) AS n FROM companies
+), due AS MATERIALIZED (
+  SELECT d.message_id FROM companies c CROSS JOIN LATERAL (
+    SELECT message_id FROM progress
+    WHERE company = c.company AND outcome IS NULL AND due_at <= clock_timestamp()
+      AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
+    ORDER BY due_at LIMIT (SELECT n FROM share) FOR UPDATE SKIP LOCKED) AS d
+)
+UPDATE progress p SET due_at = clock_timestamp() + $1 * interval '1 ms'
+FROM due WHERE p.message_id = due.message_id
+RETURNING p.message_id AS id, p.company, p.stage`;
+
 /**
- * Finds what has stood still and is due, and sets it to be due again later, so that it is queued once a round.
+ * Finds what has stood still and is due, and sets it to be due again later, so that it is queued once a round. Each
+ * company with open messages has an equal share, so that one company's backlog does not hide what another has due.
  * @param againMs milliseconds
+ * @param limit about so many in all; an empty answer says that nothing is due
  */
 export async function takeDue(runner: Runner, againMs: number, limit: number): Promise<OpenMessage[]> {
-  return runner.query<OpenMessage & { id: string }>(
-    "take-due",
-    `UPDATE progress p SET due_at = clock_timestamp() + $1 * interval '1 ms'
-     FROM (SELECT message_id FROM progress
-           WHERE outcome IS NULL AND due_at <= clock_timestamp()
-             AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
-           ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS d
-     WHERE p.message_id = d.message_id
-     RETURNING p.message_id AS id, p.company, p.stage`,
-    [againMs, limit],
-  );
+  return runner.query<OpenMessage & { id: string }>("take-due", due, [againMs, limit]);
 }
 
 /**

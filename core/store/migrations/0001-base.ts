@@ -59,7 +59,7 @@ CREATE TABLE progress (
   drafted_at timestamptz,
   ended_at timestamptz
 ) WITH (fillfactor = 50);
-CREATE INDEX progress_open ON progress (due_at) WHERE outcome IS NULL;
+CREATE INDEX progress_open ON progress (company, due_at) WHERE outcome IS NULL;
 CREATE INDEX progress_stopped ON progress (company, outcome, message_id) WHERE outcome IN ('skipped', 'dead');
 
 CREATE TABLE attachments (

@@ -1,0 +1,207 @@
+import { expect, test } from "vitest";
+import { newId } from "../lib/ids.ts";
+import { newMessage, openTestStore, storeMessages } from "../testing/store.ts";
+import { loadUnclassified, type NewClassification, saveClassifications } from "./classifications.ts";
+import type { Database, Row } from "./database.ts";
+import { type Delivery, type NewDraft, saveDeliveries, saveDrafts } from "./drafts.ts";
+import {
+  claim,
+  countOpen,
+  extendClaims,
+  fail,
+  giveBackClaims,
+  releaseAllClaims,
+  revive,
+  skip,
+  takeDue,
+} from "./progress.ts";
+
+const prediction = { label: "question", confidence: 0.9, abstained: false, alternatives: [] };
+const classified = (messageId: string): NewClassification => ({
+  messageId,
+  type: "question",
+  priority: "normal",
+  department: "support",
+  detail: { type: prediction, priority: prediction, department: prediction },
+  language: "en",
+  outOfScope: 0.1,
+  model: "test",
+});
+const drafted = (messageId: string): NewDraft => ({
+  id: newId(),
+  messageId,
+  text: "Hello",
+  language: "en",
+  writtenBy: "offline",
+  sources: [],
+  notes: [],
+  usage: null,
+});
+const delivered = (messageId: string): Delivery => ({
+  messageId,
+  auditId: newId(),
+  connector: "api",
+  externalId: `note-${messageId}`,
+  created: true,
+});
+const error = { kind: "transient", message: "down", step: "classify" };
+
+async function progressOf(db: Database, id: string): Promise<Row> {
+  const [row] = await db.query<Row>("progress-of", "SELECT * FROM progress WHERE message_id = $1", [id]);
+  return row ?? {};
+}
+async function one(db: Database, fields = {}): Promise<string> {
+  return (await storeMessages(db, [newMessage(fields)]))[0] as string;
+}
+const count = async (db: Database, table: string) =>
+  (await db.query<{ n: number }>(`count-${table}`, `SELECT count(*)::int AS n FROM ${table}`, []))[0]?.n;
+
+test("a message goes through its stages, and each step that is repeated does nothing", async () => {
+  const { db } = await openTestStore();
+  const id = await one(db);
+  expect(await saveClassifications(db, [classified(id)])).toEqual([id]);
+  const after = await progressOf(db, id);
+  expect(await saveClassifications(db, [{ ...classified(id), type: "other" }])).toEqual([]);
+  expect(await progressOf(db, id)).toEqual(after);
+  expect(await saveDrafts(db, [drafted(id)])).toEqual([id]);
+  expect(await saveDrafts(db, [drafted(id)])).toEqual([]);
+  expect(await saveDeliveries(db, [delivered(id)])).toEqual([id]);
+  expect(await saveDeliveries(db, [delivered(id)])).toEqual([]);
+  expect(await progressOf(db, id)).toMatchObject({ stage: "delivered", outcome: "delivered" });
+  for (const table of ["classifications", "drafts", "audit_log"]) expect(await count(db, table)).toBe(1);
+});
+
+test("a step does nothing to a message that stands at another stage, or has ended", async () => {
+  const { db } = await openTestStore();
+  const id = await one(db);
+  expect(await saveDrafts(db, [drafted(id)])).toEqual([]);
+  expect(await saveDeliveries(db, [delivered(id)])).toEqual([]);
+  expect(await claim(db, "drafted", [id], 1_000)).toEqual([]);
+  await fail(db, "classified", [{ id, error, retryInMs: 0, counts: true }]);
+  expect(await progressOf(db, id)).toMatchObject({ stage: "received", attempts: 0, error: null });
+
+  expect(await skip(db, [{ id, reason: "answered" }])).toEqual([id]);
+  const ended = await progressOf(db, id);
+  expect(await skip(db, [{ id, reason: "superseded" }])).toEqual([]);
+  expect(await saveClassifications(db, [classified(id)])).toEqual([]);
+  await fail(db, "received", [{ id, error, retryInMs: null, counts: true }]);
+  await giveBackClaims(db, "received", [id]);
+  await releaseAllClaims(db);
+  expect(await loadUnclassified(db, [id])).toEqual([]);
+  expect(await revive(db, { company: null, ids: [id] })).toEqual([]);
+  expect(await progressOf(db, id)).toEqual(ended);
+});
+
+test("two nodes that claim at once get different messages, and together all", async () => {
+  const { db, another } = await openTestStore();
+  const ids = await storeMessages(
+    db,
+    Array.from({ length: 200 }, () => newMessage()),
+  );
+  const other = another();
+  const claims = await Promise.all(
+    [db, other, db, other].map((node, i) =>
+      claim(node, "received", i % 2 ? [...ids].reverse() : ids, 60_000),
+    ),
+  );
+  const taken = claims.flat().map(({ id }) => id);
+  expect(taken).toHaveLength(200);
+  expect(new Set(taken)).toEqual(new Set(ids));
+});
+
+test("a claim holds until it runs out, and can be extended or given back", async () => {
+  const { db } = await openTestStore();
+  const [a, b, c] = (await storeMessages(db, [newMessage(), newMessage(), newMessage()])) as [
+    string,
+    string,
+    string,
+  ];
+  const mine = await claim(db, "received", [a, b, c], 150);
+  expect(mine.map(({ attempts }) => attempts)).toEqual([0, 0, 0]);
+  expect(await claim(db, "received", [a, b, c], 150)).toEqual([]);
+  await extendClaims(db, [b], 60_000);
+  await giveBackClaims(db, "received", [c]);
+  expect((await claim(db, "received", [a, b, c], 60_000)).map(({ id }) => id)).toEqual([c]);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect((await claim(db, "received", [a, b, c], 60_000)).map(({ id }) => id)).toEqual([a]);
+});
+
+test("a failed attempt is counted and waits; without a next one the message is dead; revived it starts afresh", async () => {
+  const { db } = await openTestStore();
+  const id = await one(db);
+  await claim(db, "received", [id], 60_000);
+  await fail(db, "received", [{ id, error, retryInMs: 60_000, counts: true }]);
+  expect(await progressOf(db, id)).toMatchObject({ attempts: 1, error, outcome: null, claimed_until: null });
+  await fail(db, "received", [{ id, error, retryInMs: 60_000, counts: false }]);
+  expect(await progressOf(db, id)).toMatchObject({ attempts: 1 });
+  expect(await takeDue(db, 60_000, 10)).toEqual([]);
+  await fail(db, "received", [{ id, error, retryInMs: null, counts: true }]);
+  expect(await progressOf(db, id)).toMatchObject({ outcome: "dead", error, stage: "received" });
+  expect(await countOpen(db)).toEqual({ dead: 1 });
+  expect(await revive(db, { company: "other", ids: null })).toEqual([]);
+  expect(await revive(db, { company: "acme", ids: null })).toEqual([
+    { id, company: "acme", stage: "received" },
+  ]);
+  expect(await progressOf(db, id)).toMatchObject({ outcome: null, attempts: 0, error: null, ended_at: null });
+  expect(await takeDue(db, 60_000, 10)).toEqual([{ id, company: "acme", stage: "received" }]);
+});
+
+test("what is due is found once a round, and not while somebody works on it", async () => {
+  const { db, another } = await openTestStore();
+  const ids = await storeMessages(
+    db,
+    Array.from({ length: 50 }, () => newMessage()),
+    0,
+  );
+  await claim(db, "received", ids.slice(0, 10), 60_000);
+  const other = another();
+  const rounds = await Promise.all([takeDue(db, 60_000, 100), takeDue(other, 60_000, 100)]);
+  const found = rounds.flat().map(({ id }) => id);
+  expect(found).toHaveLength(40);
+  expect(new Set(found)).toEqual(new Set(ids.slice(10)));
+  expect(await takeDue(db, 60_000, 100)).toEqual([]);
+});
+
+test("one company's backlog does not hide what another company has due", async () => {
+  const { db } = await openTestStore();
+  await storeMessages(
+    db,
+    Array.from({ length: 500 }, () => newMessage({ company: "flood" })),
+    0,
+  );
+  const small = await storeMessages(db, [newMessage({ company: "a" }), newMessage({ company: "z" })], 0);
+  const found = await takeDue(db, 60_000, 90);
+  expect(found.map(({ id }) => id)).toEqual(expect.arrayContaining(small));
+  expect(found.filter(({ company }) => company === "flood")).toHaveLength(30);
+  let rest = 0;
+  for (let more = 1; more > 0; rest += more) more = (await takeDue(db, 60_000, 90)).length;
+  expect(rest).toBe(470);
+});
+
+test("with nothing open nothing is due", async () => {
+  const { db } = await openTestStore();
+  expect(await takeDue(db, 60_000, 100)).toEqual([]);
+  expect(await countOpen(db)).toEqual({ dead: 0 });
+});
+
+test("on its way a message's progress stays on its page (HOT)", async () => {
+  const { db } = await openTestStore(1);
+  const ids = await storeMessages(
+    db,
+    Array.from({ length: 300 }, () => newMessage()),
+  );
+  for (const id of ids) {
+    await saveClassifications(db, [classified(id)]);
+    await claim(db, "classified", [id], 9_000);
+    await saveDrafts(db, [drafted(id)]);
+    await claim(db, "drafted", [id], 9_000);
+  }
+  await db.query("flush", "SELECT pg_stat_force_next_flush()", []);
+  const [row] = await db.query<{ all: number; hot: number }>(
+    "hot",
+    `SELECT n_tup_upd::int AS "all", n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE relname = 'progress'`,
+    [],
+  );
+  expect(row?.all).toBe(1_200);
+  expect(row?.hot).toBeGreaterThan(1_000);
+});
