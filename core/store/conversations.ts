@@ -5,6 +5,19 @@ import type { Runner } from "./database.ts";
 /** The most entries in one read. */
 const pageLength = 200;
 
+// Two statements, since a prepared one is planned once for all values: each walks the index from its own end.
+const entries = (where: string, order: "ASC" | "DESC") => `
+  SELECT * FROM (
+    SELECT m.id, m.sender AS "from", m.author_name AS name, m.text, m.sent_at AS at,
+      coalesce((SELECT json_agg(json_build_object('id', a.id, 'name', a.name, 'mediaType', a.media_type,
+        'bytes', a.bytes) ORDER BY a.id) FROM attachments a WHERE a.message_id = m.id), '[]') AS attachments
+    FROM messages m
+    WHERE m.ticket_id = (SELECT id FROM tickets WHERE company = $1 AND connector = $2 AND thread_id = $3) ${where}
+    ORDER BY m.id ${order} LIMIT ${pageLength}) AS page
+  ORDER BY id`;
+const newest = entries("", "DESC");
+const following = entries("AND m.id > $4::uuid", "ASC");
+
 /** Entries of a thread, oldest first; see `Conversations` in the contract. */
 export async function readConversation(
   runner: Runner,
@@ -13,18 +26,11 @@ export async function readConversation(
   threadId: string,
   after: string | null,
 ): Promise<ConversationEntry[]> {
-  return runner.query<ConversationEntry & Record<string, unknown>>(
-    "read-conversation",
-    `SELECT * FROM (
-       SELECT m.id, m.sender AS "from", m.author_name AS name, m.text, m.sent_at AS at,
-         coalesce((SELECT json_agg(json_build_object('id', a.id, 'name', a.name, 'mediaType', a.media_type,
-           'bytes', a.bytes) ORDER BY a.id) FROM attachments a WHERE a.message_id = m.id), '[]') AS attachments
-       FROM messages m JOIN tickets t ON t.id = m.ticket_id
-       WHERE t.company = $1 AND t.connector = $2 AND t.thread_id = $3 AND ($4::uuid IS NULL OR m.id > $4)
-       ORDER BY CASE WHEN $4::uuid IS NULL THEN m.id END DESC, m.id LIMIT ${pageLength}) AS newest
-     ORDER BY id`,
-    [company, connector, threadId, after],
-  );
+  type Entry = ConversationEntry & Record<string, unknown>;
+  const thread = [company, connector, threadId];
+  return after === null
+    ? runner.query<Entry>("read-conversation", newest, thread)
+    : runner.query<Entry>("read-conversation-after", following, [...thread, after]);
 }
 
 export interface StoredAttachment {

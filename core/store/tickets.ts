@@ -192,7 +192,8 @@ export async function listDrafts(
      FROM drafts d JOIN progress p ON p.message_id = d.message_id AND p.outcome = 'delivered'
      JOIN messages m ON m.id = d.message_id JOIN tickets t ON t.id = d.ticket_id
      LEFT JOIN classifications c ON c.message_id = d.message_id
-     WHERE d.company = $1 AND ($2::text IS NULL OR m.connector = $2) AND ($3::uuid IS NULL OR d.id > $3)
+     WHERE d.company = $1 AND ($2::text IS NULL OR m.connector = $2)
+       AND d.id > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
        AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.draft_id = d.id)
      ORDER BY d.id LIMIT $4`,
     [company, connector, after, limit],
