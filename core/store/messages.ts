@@ -44,14 +44,15 @@ WITH input AS MATERIALIZED (
     n int, id uuid, "ticketId" uuid, company text, connector text, "externalId" text, "threadId" text, subject text,
     name text, email text, "personId" text, text text, html text, "sentAt" timestamptz, skip text)
 ), fresh AS MATERIALIZED (
-  SELECT * FROM input i WHERE NOT EXISTS (
+  SELECT DISTINCT ON (company, connector, "externalId") * FROM input i WHERE NOT EXISTS (
     SELECT 1 FROM messages m
     WHERE m.company = i.company AND m.connector = i.connector AND m.external_id = i."externalId")
+  ORDER BY company, connector, "externalId", n
 ), ticket AS (
   INSERT INTO tickets (id, company, connector, thread_id, subject, requester_name, requester_email, requester_external_id)
   SELECT DISTINCT ON (company, connector, "threadId")
     "ticketId", company, connector, "threadId", subject, name, email, "personId"
-  FROM fresh ORDER BY company, connector, "threadId", id
+  FROM fresh ORDER BY company, connector, "threadId", n
   ON CONFLICT (company, connector, thread_id) DO UPDATE SET
     updated_at = clock_timestamp(), subject = coalesce(tickets.subject, excluded.subject)
   RETURNING id, company, connector, thread_id
