@@ -1,6 +1,7 @@
 /** Agents' replies: stored in the ticket, and matched to the draft that they came from. */
 import { distance } from "fastest-levenshtein";
 import type { AgentReply } from "../../plugins/contract/events.ts";
+import { newId } from "../lib/ids.ts";
 import { audit } from "../store/audit.ts";
 import type { Runner } from "../store/database.ts";
 import {
@@ -48,17 +49,21 @@ export interface RecordedReply extends StoredReply {
 
 /**
  * Stores a reply, once, with the outcome of the draft that it used. Run it in a transaction.
+ * @param options `id`: see `NewReply`; `strict`: false where the customer has the reply already, so that it must be
+ *   stored whatever became of the draft that it names
  * @returns null where the thread is not known
- * @throws NoOpenDraft where the reply names a draft that is not open
+ * @throws NoOpenDraft where the reply names a draft that is not open, and `strict` is not false
  */
 export async function recordReply(
   runner: Runner,
   source: Source,
   reply: AgentReply,
   actor: string,
+  { id = newId(), strict = true }: { id?: string; strict?: boolean } = {},
 ): Promise<RecordedReply | null> {
   const stored = await insertReply(runner, {
     ...source,
+    id,
     threadId: reply.threadId,
     externalId: reply.externalId,
     text: reply.text,
@@ -69,17 +74,17 @@ export async function recordReply(
   if (!stored) return null;
   if (stored.duplicate) return { ...stored, outcome: null };
   const draft = await findOpenDraft(runner, stored.ticketId, reply.draftId ?? null);
-  if (!draft && reply.draftId !== undefined) throw new NoOpenDraft();
+  if (!draft && strict && reply.draftId !== undefined) throw new NoOpenDraft();
   let outcome: RecordedReply["outcome"] = null;
   if (draft) {
     const compared = compareReply(draft.text, reply.text, reply.draftId !== undefined);
-    await insertOutcome(runner, {
+    const noted = await insertOutcome(runner, {
       draftId: draft.id,
       company: source.company,
       replyId: stored.messageId,
       ...compared,
     });
-    outcome = { draftId: draft.id, ...compared };
+    if (noted) outcome = { draftId: draft.id, ...compared };
   }
   await audit(runner, [
     {

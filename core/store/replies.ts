@@ -3,6 +3,8 @@ import { newId } from "../lib/ids.ts";
 import type { Runner } from "./database.ts";
 
 export interface NewReply {
+  /** The id that it gets if it is new: made in the order of events, since ids tell what came after what. */
+  id: string;
   company: string;
   connector: string;
   threadId: string;
@@ -19,35 +21,46 @@ export interface StoredReply {
   duplicate: boolean;
 }
 
-/** Stores an agent's reply in its ticket. @returns null where there is no such ticket */
+/**
+ * Stores an agent's reply in its ticket, once. Run it in a transaction.
+ * @returns null where there is no such ticket
+ */
 export async function insertReply(runner: Runner, reply: NewReply): Promise<StoredReply | null> {
-  const [row] = await runner.query<StoredReply & Record<string, unknown>>(
+  const { company, connector, externalId } = reply;
+  const [ticket] = await runner.query<{ id: string }>(
+    "touch-ticket",
+    `UPDATE tickets SET updated_at = clock_timestamp()
+     WHERE company = $1 AND connector = $2 AND thread_id = $3 RETURNING id`,
+    [company, connector, reply.threadId],
+  );
+  if (!ticket) return null;
+  const [inserted] = await runner.query<{ id: string }>(
     "insert-reply",
-    `WITH ticket AS (
-       UPDATE tickets SET updated_at = clock_timestamp()
-       WHERE company = $2 AND connector = $3 AND thread_id = $4 RETURNING id
-     ), message AS (
-       INSERT INTO messages (id, ticket_id, company, connector, external_id, sender, author_name, author_email, text, sent_at)
-       SELECT $1, t.id, $2, $3, $5, 'agent', $6, $7, $8, $9 FROM ticket t
-       ON CONFLICT (company, connector, external_id) DO NOTHING RETURNING id, ticket_id
-     )
-     SELECT id AS "messageId", ticket_id AS "ticketId", false AS duplicate FROM message
-     UNION ALL
-     SELECT m.id, m.ticket_id, true FROM messages m
-     WHERE m.company = $2 AND m.connector = $3 AND m.external_id = $5 AND EXISTS (SELECT 1 FROM ticket)`,
+    `INSERT INTO messages (id, ticket_id, company, connector, external_id, sender, author_name, author_email, text, sent_at)
+     VALUES ($1, $2, $3, $4, $5, 'agent', $6, $7, $8, $9)
+     ON CONFLICT (company, connector, external_id) DO NOTHING RETURNING id`,
     [
-      newId(),
-      reply.company,
-      reply.connector,
-      reply.threadId,
-      reply.externalId,
+      reply.id,
+      ticket.id,
+      company,
+      connector,
+      externalId,
       reply.agentName,
       reply.agentEmail,
       reply.text,
       reply.sentAt,
     ],
   );
-  return row ?? null;
+  if (inserted) return { messageId: inserted.id, ticketId: ticket.id, duplicate: false };
+  // A statement of its own: that of the insert cannot see what another transaction committed while it waited.
+  const [stored] = await runner.query<{ messageId: string; ticketId: string }>(
+    "find-stored-reply",
+    `SELECT id AS "messageId", ticket_id AS "ticketId" FROM messages
+     WHERE company = $1 AND connector = $2 AND external_id = $3`,
+    [company, connector, externalId],
+  );
+  if (!stored) throw new Error(`reply ${externalId} was neither stored nor found`);
+  return { ...stored, duplicate: true };
 }
 
 export interface FoundReply {
@@ -78,7 +91,10 @@ export interface OpenDraft {
   text: string;
 }
 
-/** The newest delivered draft of a ticket that no reply has used yet, or the one that is named. */
+/**
+ * The newest delivered draft of a ticket that no reply has used yet, or the one that is named. A named one may be on
+ * its way still: whoever names it has seen it.
+ */
 export async function findOpenDraft(
   runner: Runner,
   ticketId: string,
@@ -86,8 +102,8 @@ export async function findOpenDraft(
 ): Promise<OpenDraft | null> {
   const [row] = await runner.query<OpenDraft & Record<string, unknown>>(
     "find-open-draft",
-    `SELECT d.id, d.text FROM drafts d
-     WHERE d.ticket_id = $1 AND ($2::uuid IS NULL OR d.id = $2)
+    `SELECT d.id, d.text FROM drafts d JOIN progress p ON p.message_id = d.message_id
+     WHERE d.ticket_id = $1 AND (d.id = $2 OR ($2::uuid IS NULL AND p.outcome = 'delivered'))
        AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.draft_id = d.id)
      ORDER BY d.id DESC LIMIT 1`,
     [ticketId, draftId],
@@ -124,14 +140,20 @@ export interface NewCorrection {
   at: string;
 }
 
-/** Stores a person's own choice of labels, once. A thread that is not known is passed over. */
-export async function insertCorrection(runner: Runner, correction: NewCorrection): Promise<void> {
-  await runner.query(
+/**
+ * Stores a person's own choice of labels, once. A thread that is not known is passed over.
+ * @returns the ticket where it was stored now
+ */
+export async function insertCorrection(
+  runner: Runner,
+  correction: NewCorrection,
+): Promise<{ ticketId: string } | null> {
+  const [row] = await runner.query<{ ticketId: string }>(
     "insert-correction",
     `INSERT INTO corrections (id, company, connector, external_id, ticket_id, labels, agent, at)
      SELECT $1, $2, $3, $5, t.id, $6::jsonb, $7, $8 FROM tickets t
      WHERE t.company = $2 AND t.connector = $3 AND t.thread_id = $4
-     ON CONFLICT (company, connector, external_id) DO NOTHING`,
+     ON CONFLICT (company, connector, external_id) DO NOTHING RETURNING ticket_id AS "ticketId"`,
     [
       newId(),
       correction.company,
@@ -143,4 +165,5 @@ export async function insertCorrection(runner: Runner, correction: NewCorrection
       correction.at,
     ],
   );
+  return row ?? null;
 }
