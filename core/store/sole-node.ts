@@ -27,44 +27,66 @@ async function tryLock(client: pg.Client): Promise<boolean> {
  */
 export async function becomeSoleNode(connection: Connection, log: Log): Promise<SoleNode> {
   let released = false;
+  /** The connection that holds the lock. */
+  let holder: pg.Client | undefined;
+  let retaking: Promise<void> | undefined;
 
   const connect = async (): Promise<pg.Client> => {
-    const client = new pg.Client({ ...connection, application_name: "deskwire lock", keepAlive: true });
+    const client = new pg.Client({
+      ...connection,
+      application_name: "deskwire lock",
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+    });
     client.on("error", (error) => {
+      // A connection that did not get the lock is looked after by whoever opened it.
+      if (client !== holder || released) return;
+      holder = undefined;
       log.warn("the connection that holds the hub's lock was lost", { error: error.message });
-      if (!released) void again();
+      retaking ??= again().finally(() => {
+        retaking = undefined;
+      });
     });
     await client.connect();
     return client;
   };
   const again = async () => {
-    while (!released) {
-      await sleep(1_000);
+    for (let told = false; !released; await sleep(1_000)) {
       try {
-        client = await connect();
-        if (await tryLock(client)) return;
-        log.error("another hub has taken over this database: stop one of the two");
-        await client.end();
+        const client = await connect();
+        try {
+          if (!released && (await tryLock(client))) holder = client;
+        } finally {
+          if (!holder) await client.end();
+        }
+        if (holder) return;
+        if (!released && !told) log.error("another hub has taken over this database: stop one of the two");
+        told = true;
       } catch (error) {
         log.debug("the hub's lock could not be taken again yet", { error: (error as Error).message });
       }
     }
   };
 
-  let client = await connect();
-  for (const until = Date.now() + patienceMs; !(await tryLock(client)); await sleep(200)) {
-    if (Date.now() < until) continue;
-    released = true;
+  const client = await connect();
+  try {
+    for (const until = Date.now() + patienceMs; !(await tryLock(client)); await sleep(200)) {
+      if (Date.now() < until) continue;
+      throw new ConnectorError(
+        "config",
+        "another hub is running on this database already: stop it, or give this one a stateDir or database of its own",
+      );
+    }
+  } catch (error) {
     await client.end();
-    throw new ConnectorError(
-      "config",
-      "another hub is running on this database already: stop it, or give this one a stateDir or database of its own",
-    );
+    throw error;
   }
+  holder = client;
   return {
     async release() {
       released = true;
-      await client.end();
+      await retaking;
+      await holder?.end();
     },
   };
 }
