@@ -47,13 +47,18 @@ function problems({ auth, body, params, query, path }: Endpoint): Json {
   return {
     ...(auth !== "none" && { 401: problem("No key, or a wrong one") }),
     ...(params && { 404: problem("There is none with this id, or it is another company's") }),
+    ...(body
+      ? { 400: problem("The body is no valid JSON") }
+      : params && { 400: problem("A broken address") }),
     ...(body && {
-      400: problem("The body is no valid JSON"),
       413: problem("The body is too large"),
       415: problem("The body is not JSON"),
     }),
     ...((body || params || query) && { 422: problem("Fields that are not valid, each named") }),
-    ...(path === "/v1/messages" && { 507: problem("No room for the files; nothing was stored") }),
+    ...(path === "/v1/messages" && {
+      404: problem("The company has no api connector"),
+      507: problem("No room for the files; nothing was stored"),
+    }),
     ...(auth === "key" && {
       429: problem("Too many requests; see Retry-After"),
       503: problem("Not available at present; see Retry-After"),
