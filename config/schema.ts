@@ -40,7 +40,7 @@ export const hubSchema = z.strictObject({
         .int()
         .min(1_000)
         .max(50_000_000)
-        .default(5_000_000)
+        .default(9_000_000)
         .describe("The largest request body, in bytes; larger ones are answered with 413."),
       rateLimit: z
         .strictObject({
