@@ -1,7 +1,17 @@
 /** Classify: labels for a whole batch of messages in one call of the model. */
 import type { ClassifyItem, ClassifyResponse } from "../../ml-service/classify-schema.ts";
+import { ConnectorError } from "../../plugins/contract/errors.ts";
+import { untilAborted } from "../lib/abort.ts";
 import type { Handler, QueueItem } from "../queue/queue.ts";
-import { loadUnclassified, type NewClassification, saveClassifications } from "../store/classifications.ts";
+import {
+  loadUnclassified,
+  type NewClassification,
+  saveClassifications,
+  type UnclassifiedMessage,
+} from "../store/classifications.ts";
+import { isDataError } from "../store/database.ts";
+import { saveEach } from "./commits.ts";
+import { Unavailable } from "./failures.ts";
 import { createStepFailures, type StepParts } from "./step.ts";
 
 /** The beginning of a message that the model reads, in characters: labels are decided long before. */
@@ -25,9 +35,58 @@ function toClassification(result: ClassifyResponse["results"][number]): NewClass
   };
 }
 
+/** A failure that may lie with one message of the batch: no word of the classifier as a whole. */
+function isOfOneMessage(error: unknown): boolean {
+  if (error instanceof Unavailable) return false;
+  return !(error instanceof ConnectorError) || error.kind === "permanent" || error.kind === "transient";
+}
+
 export function createClassifyHandler(parts: ClassifyParts): Handler {
-  const { db, queue, metrics, classify } = parts;
+  const { db, queue, metrics, classify, signal } = parts;
   const failures = createStepFailures("classify", parts);
+
+  /** A batch that fails is tried by halves, so that one message the model cannot take does not take others with it. */
+  const ask = async (messages: UnclassifiedMessage[]): Promise<NewClassification[]> => {
+    try {
+      const request = messages.map(({ id, company, subject, text }) => ({
+        id,
+        company,
+        subject,
+        text: text.slice(0, readLength).toWellFormed(),
+      }));
+      const { results } = await untilAborted(classify(request), signal);
+      const asked = new Map(messages.map((message) => [message.id, message]));
+      const known = results.filter(({ id }) => asked.delete(id)).map(toClassification);
+      const forgotten = new Error("the classifier gave no answer for this message");
+      await Promise.all([...asked.values()].map((message) => failures.add(message, forgotten)));
+      return known;
+    } catch (error) {
+      if (messages.length === 1 || signal.aborted || !isOfOneMessage(error)) {
+        await Promise.all(messages.map((message) => failures.add(message, error)));
+        return [];
+      }
+    }
+    const half = Math.ceil(messages.length / 2);
+    return [...(await ask(messages.slice(0, half))), ...(await ask(messages.slice(half)))];
+  };
+
+  const save = async (messages: UnclassifiedMessage[], results: NewClassification[]) => {
+    const saved = await saveEach(results, async (some) => {
+      const moved = new Set(await saveClassifications(db, some));
+      return some.map(({ messageId }) => moved.has(messageId));
+    });
+    const moved = new Set<string>();
+    for (const [index, { messageId }] of results.entries()) {
+      const outcome = saved[index];
+      if (outcome && "result" in outcome && outcome.result) moved.add(messageId);
+      const message = messages.find(({ id }) => id === messageId);
+      if (!outcome || !("error" in outcome) || !message) continue;
+      // The database being away says nothing of the message: it is handed over again.
+      if (!isDataError(outcome.error)) throw outcome.error;
+      await failures.add(message, outcome.error);
+    }
+    return moved;
+  };
 
   const work = async (items: QueueItem[]) => {
     const started = performance.now();
@@ -36,25 +95,12 @@ export function createClassifyHandler(parts: ClassifyParts): Handler {
       items.map((item) => item.id),
     );
     if (messages.length === 0) return;
-    let results: NewClassification[];
-    try {
-      const request = messages.map(({ id, company, subject, text }) => ({
-        id,
-        company,
-        subject,
-        text: text.slice(0, readLength).toWellFormed(),
-      }));
-      results = (await classify(request)).results.map(toClassification);
-    } catch (error) {
-      await Promise.all(messages.map((message) => failures.add(message, error)));
-      return;
-    }
-    const moved = new Set(await saveClassifications(db, results));
+    const results = await ask(messages);
+    if (results.length === 0) return;
+    const moved = await save(messages, results);
     metrics.time("deskwire.step.time", performance.now() - started, { step: "classify" });
-    await queue.publish(
-      "draft",
-      items.filter((item) => moved.has(item.id)),
-    );
+    const onward = items.filter((item) => moved.has(item.id));
+    if (onward.length > 0) await queue.publish("draft", onward);
   };
 
   return (items) => {

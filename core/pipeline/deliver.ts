@@ -1,16 +1,19 @@
 /** Deliver: each draft into the helpdesk that its message came from, once. */
 import type { Delivered, OutgoingDraft } from "../../plugins/contract/connector.ts";
-import { createBatcher } from "../lib/batcher.ts";
 import { newId } from "../lib/ids.ts";
 import type { Handler } from "../queue/queue.ts";
 import { type Delivery, loadToDeliver, type MessageToDeliver, saveDeliveries } from "../store/drafts.ts";
 import { skip } from "../store/progress.ts";
+import { createCommits } from "./commits.ts";
 import { labelsOf } from "./draft.ts";
-import { commits, companyOf, handleClaimed, type StepParts } from "./step.ts";
+import { companyOf, handleClaimed, type StepParts } from "./step.ts";
 
 export interface DeliverParts extends StepParts {
-  /** Puts a draft into the helpdesk; throws ConnectorErrors. */
-  put(company: string, connector: string, draft: OutgoingDraft): Promise<Delivered>;
+  /**
+   * Puts a draft into the helpdesk; throws ConnectorErrors.
+   * @param signal aborts when the node cannot wait any longer
+   */
+  put(company: string, connector: string, draft: OutgoingDraft, signal: AbortSignal): Promise<Delivered>;
 }
 
 function toOutgoing(message: MessageToDeliver): OutgoingDraft {
@@ -35,17 +38,17 @@ function toOutgoing(message: MessageToDeliver): OutgoingDraft {
 }
 
 export function createDeliverHandler(parts: DeliverParts): Handler {
-  const { db, directory, metrics, put } = parts;
-  const saves = createBatcher<Delivery, void>(async (deliveries) => {
-    await saveDeliveries(db, deliveries);
-    metrics.count("deskwire.messages.ended", { outcome: "delivered" }, deliveries.length);
+  const { db, directory, metrics, put, signal } = parts;
+  const saves = createCommits<Delivery, void>(async (deliveries) => {
+    const moved = await saveDeliveries(db, deliveries);
+    metrics.count("deskwire.messages.ended", { outcome: "delivered" }, moved.length);
     return deliveries.map(() => undefined);
-  }, commits);
-  const skips = createBatcher<{ id: string; reason: string }, void>(async (items) => {
-    await skip(db, items);
-    metrics.count("deskwire.messages.ended", { outcome: "skipped" }, items.length);
+  });
+  const skips = createCommits<{ id: string; reason: string }, void>(async (items) => {
+    const ended = await skip(db, items);
+    metrics.count("deskwire.messages.ended", { outcome: "skipped" }, ended.length);
     return items.map(() => undefined);
-  }, commits);
+  });
 
   return handleClaimed(
     "deliver",
@@ -53,7 +56,7 @@ export function createDeliverHandler(parts: DeliverParts): Handler {
     (ids) => loadToDeliver(db, ids),
     async (message) => {
       const company = companyOf(directory, message.company);
-      const result = await put(company.id, message.connector, toOutgoing(message));
+      const result = await put(company.id, message.connector, toOutgoing(message), signal);
       if ("skipped" in result) {
         await skips.add({ id: message.id, reason: result.skipped });
         return;

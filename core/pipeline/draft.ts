@@ -1,6 +1,4 @@
 /** Draft: a reply for each message, written from the ticket's conversation. */
-
-import { createBatcher } from "../lib/batcher.ts";
 import { newId } from "../lib/ids.ts";
 import type { Drafter, DraftRequest } from "../llm/drafter.ts";
 import type { Handler } from "../queue/queue.ts";
@@ -11,7 +9,8 @@ import {
   type NewDraft,
   saveDrafts,
 } from "../store/drafts.ts";
-import { commits, companyOf, handleClaimed, type StepParts } from "./step.ts";
+import { createCommits } from "./commits.ts";
+import { companyOf, handleClaimed, type StepParts } from "./step.ts";
 
 export interface DraftParts extends StepParts {
   /** The drafter of a company, as its config has it now. */
@@ -48,7 +47,7 @@ function toRequest(message: MessageToDraft, companyName: string): DraftRequest {
 export function createDraftHandler(parts: DraftParts): Handler {
   const { db, queue, directory, drafterOf, signal } = parts;
   type Item = { draft: NewDraft; company: string };
-  const saves = createBatcher<Item, void>(async (items) => {
+  const saves = createCommits<Item, void>(async (items) => {
     const moved = new Set(
       await saveDrafts(
         db,
@@ -61,7 +60,7 @@ export function createDraftHandler(parts: DraftParts): Handler {
       onward.map(({ draft, company }) => ({ id: draft.messageId, company })),
     );
     return items.map(() => undefined);
-  }, commits);
+  });
 
   return handleClaimed(
     "draft",

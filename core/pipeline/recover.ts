@@ -10,7 +10,7 @@ import { stepFor } from "./stages.ts";
 const everyMs = 1_000;
 /** Messages found in one statement; a round goes on while there are more, and the queue has room. */
 const pageSize = 2_000;
-/** Above this many waiting items a round stops: the rest is found in a later one. */
+/** Above this many waiting items a round ends after one page: one company's backlog must not hide another's retries. */
 const enoughWaiting = 20_000;
 
 export interface Recovery {
@@ -47,11 +47,14 @@ export function startRecovery({ db, queue, metrics, log, stalledMs }: RecoveryPa
       await releaseAllClaims(db);
       fresh = false;
     }
-    for (let found = pageSize; found === pageSize && !stopped && waiting() < enoughWaiting; ) {
+    for (let found = 1; found > 0 && !stopped; ) {
       const due = await takeDue(db, stalledMs, pageSize);
       found = due.length;
-      await requeue(queue, due);
-      metrics.count("deskwire.recover.requeued", {}, found);
+      if (found > 0) {
+        await requeue(queue, due);
+        metrics.count("deskwire.recover.requeued", {}, found);
+      }
+      if (waiting() >= enoughWaiting) return;
     }
   };
   const measure = () => {

@@ -3,12 +3,13 @@ import type { CompanyDirectory } from "../../config/directory.ts";
 import type { Company } from "../../config/types.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
 import { ConnectorError, kindOf } from "../../plugins/contract/errors.ts";
-import { createBatcher } from "../lib/batcher.ts";
+import { untilAborted } from "../lib/abort.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Queue, QueueItem, Step } from "../queue/queue.ts";
 import type { Database } from "../store/database.ts";
-import { claim, type Failure, fail, skip } from "../store/progress.ts";
+import { claim, type Failure, fail, giveBackClaims, skip } from "../store/progress.ts";
 import { type Claims, claimMs } from "./claims.ts";
+import { createCommits } from "./commits.ts";
 import { type Attempted, decide, type RetryPolicy } from "./failures.ts";
 import { stageOf } from "./stages.ts";
 
@@ -24,9 +25,6 @@ export interface StepParts {
   signal: AbortSignal;
 }
 
-/** Batches of this size, this many at once: enough to keep the database busy, few enough for its connections. */
-export const commits = { max: 64, lanes: 2 };
-
 export interface StepFailures {
   /** Writes a failed attempt down; resolves after the commit. */
   add(message: Attempted, error: unknown): Promise<void>;
@@ -36,18 +34,18 @@ export function createStepFailures(
   step: Step,
   { db, log, metrics, policy, signal }: StepParts,
 ): StepFailures {
-  const writes = createBatcher<Failure, void>(async (failures) => {
+  const writes = createCommits<Failure, void>(async (failures) => {
     await fail(db, stageOf[step], failures);
     return failures.map(() => undefined);
-  }, commits);
+  });
   return {
     async add(message, error) {
-      // A stop of this node is no failure: the claim runs out, and the message is taken up again.
+      // A stop of this node is no failure: the message is taken up again.
       if (signal.aborted) return;
       const failure = decide(step, message, error, policy);
       await writes.add(failure);
       metrics.count("deskwire.step.failures", { step, kind: kindOf(error) });
-      const fields = { message: message.id, kind: failure.error.kind, error: failure.error.message };
+      const fields = { id: message.id, kind: failure.error.kind, error: failure.error.message };
       if (failure.retryInMs === null) {
         metrics.count("deskwire.messages.ended", { outcome: "dead" });
         log.error(`${step} failed for good`, fields);
@@ -75,8 +73,17 @@ export function handleClaimed<Message extends { id: string; overtakenBy: string 
   load: (ids: string[]) => Promise<Message[]>,
   work: (message: Message & Attempted) => Promise<void>,
 ): (items: QueueItem[]) => Array<Promise<void>> {
-  const { db, claims, metrics } = parts;
+  const { db, claims, metrics, log, signal } = parts;
   const failures = createStepFailures(step, parts);
+
+  /** For work that was broken off; where that fails, the claims run out by themselves. */
+  const giveBack = async (ids: string[]) => {
+    try {
+      await giveBackClaims(db, stageOf[step], ids);
+    } catch (error) {
+      log.debug("claims could not be given back", { error: (error as Error).message, messages: ids.length });
+    }
+  };
 
   const prepare = async (items: QueueItem[]): Promise<Map<string, Message & Attempted>> => {
     const ids = items.map((item) => item.id);
@@ -93,24 +100,33 @@ export function handleClaimed<Message extends { id: string; overtakenBy: string 
         else ready.set(message.id, { ...message, ...(claimed.get(message.id) as Attempted) });
       }
       if (overtaken.length > 0) {
-        await skip(db, overtaken);
-        metrics.count("deskwire.messages.ended", { outcome: "skipped" }, overtaken.length);
+        const ended = await skip(db, overtaken);
+        metrics.count("deskwire.messages.ended", { outcome: "skipped" }, ended.length);
       }
       for (const id of claimed.keys()) if (!ready.has(id)) claims.drop(id);
       return ready;
     } catch (error) {
       for (const id of claimed.keys()) claims.drop(id);
+      await giveBack([...claimed.keys()]);
       throw error;
     }
   };
 
   const one = async (message: Message & Attempted) => {
     const started = performance.now();
+    let underWay = true;
     try {
-      await work(message);
+      const working = work(message).finally(() => {
+        underWay = false;
+      });
+      await untilAborted(working, signal);
       metrics.time("deskwire.step.time", performance.now() - started, { step });
     } catch (error) {
       await failures.add(message, error);
+      if (!signal.aborted) return;
+      // Work that does not heed the abort may still write outside: its claim keeps others away while it runs out.
+      await new Promise(setImmediate);
+      if (!underWay) await giveBack([message.id]);
     } finally {
       claims.drop(message.id);
     }
