@@ -1,19 +1,21 @@
 /** Intake: events of connectors into the database, in batches; a source is answered only after the commit. */
-import { z } from "zod";
 import type { Log, Page } from "../../plugins/contract/connector.ts";
 import {
+  type AgentReply,
   type ConnectorEvent,
   type ConnectorEventInput,
   connectorEventSchema,
   type InboundMessage,
+  type LabelCorrection,
+  type Rejected,
 } from "../../plugins/contract/events.ts";
 import type { Blobs } from "../blobs/blobs.ts";
-import { createBatcher } from "../lib/batcher.ts";
 import { newId } from "../lib/ids.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Queue } from "../queue/queue.ts";
+import { audit } from "../store/audit.ts";
 import { saveCursor } from "../store/cursors.ts";
-import type { Database, Runner } from "../store/database.ts";
+import { type Database, isDataError, type Runner, retryDeadlocks } from "../store/database.ts";
 import {
   insertMessages,
   type NewAttachment,
@@ -22,6 +24,8 @@ import {
 } from "../store/messages.ts";
 import { insertQuarantined } from "../store/quarantine.ts";
 import { insertCorrection } from "../store/replies.ts";
+import { createCommits } from "./commits.ts";
+import { readEvent, toRejected } from "./read-event.ts";
 import { recordReply } from "./replies.ts";
 
 /** Where events come from: a connector of a company. */
@@ -58,15 +62,20 @@ export interface IntakeParts {
   stalledMs: number;
 }
 
-/** Errors of the data itself (SQLSTATE classes 22 and 23; 54: more words than an index takes): the one bad item must not fail those beside it. */
-function isDataError(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return typeof code === "string" && /^(22|23|54)/.test(code);
+/** An event with the id that it gets if it is new: ids are made in the order of events, and tell what came after what. */
+interface Taken {
+  id: string;
+  event: ConnectorEvent;
 }
 
-function toNewMessage(source: Source, event: InboundMessage, attachments: NewAttachment[]): NewMessage {
+function toNewMessage(
+  source: Source,
+  id: string,
+  event: InboundMessage,
+  attachments: NewAttachment[],
+): NewMessage {
   return {
-    id: newId(),
+    id,
     ticketId: newId(),
     company: source.company,
     connector: source.connector,
@@ -84,35 +93,28 @@ function toNewMessage(source: Source, event: InboundMessage, attachments: NewAtt
   };
 }
 
-type Result = { stored: StoredMessage } | { error: unknown };
-
-/** @returns one result an item, so that an item with bad data fails alone */
-async function insertEach(db: Database, messages: NewMessage[], stalledMs: number): Promise<Result[]> {
-  try {
-    return (await insertMessages(db, messages, stalledMs)).map((stored) => ({ stored }));
-  } catch (error) {
-    if (!isDataError(error) || messages.length === 1) return messages.map(() => ({ error }));
-  }
-  const results: Result[] = [];
-  for (const message of messages) results.push(...(await insertEach(db, [message], stalledMs)));
-  return results;
-}
-
 export function createIntake(parts: IntakeParts): Intake {
   const { db, blobs, queue, metrics, stalledMs } = parts;
-  const inserts = createBatcher<NewMessage, Result>((messages) => insertEach(db, messages, stalledMs), {
-    max: 64,
-    lanes: 3,
-  });
+  const inserts = createCommits<NewMessage, StoredMessage>(
+    (messages) => retryDeadlocks(() => insertMessages(db, messages, stalledMs)),
+    { max: 64, lanes: 3 },
+  );
+  const underWay = new Set<Promise<unknown>>();
+  const track = <T>(work: Promise<T>): Promise<T> => {
+    underWay.add(work);
+    const done = () => underWay.delete(work);
+    work.then(done, done);
+    return work;
+  };
 
   /** Files are stored before the commit: a message never names a file that is not there. */
-  const prepare = async (source: Source, event: InboundMessage): Promise<NewMessage> => {
+  const prepare = async (source: Source, id: string, event: InboundMessage): Promise<NewMessage> => {
     const attachments: NewAttachment[] = [];
     for (const { name, mediaType, content } of event.attachments ?? []) {
       const blob = await blobs.put(source.company, content);
       attachments.push({ id: newId(), name, mediaType, bytes: content.length, blob });
     }
-    return toNewMessage(source, event, attachments);
+    return toNewMessage(source, id, event, attachments);
   };
 
   const announce = async (
@@ -137,72 +139,124 @@ export function createIntake(parts: IntakeParts): Intake {
     return stored.map((result, i) => ({ externalId: messages[i]?.externalId ?? "", ...result }));
   };
 
-  const takeOthers = async (runner: Runner, source: Source, events: ConnectorEvent[]) => {
-    for (const event of events) {
-      if (event.kind === "agent-reply")
-        await recordReply(runner, source, event, `agent:${event.agent.name ?? "unknown"}`);
-      if (event.kind === "label-correction") {
-        await insertCorrection(runner, {
-          ...source,
-          threadId: event.threadId,
-          externalId: event.externalId,
-          labels: event.labels,
-          agent: event.agent.name ?? null,
-          at: (event.at ?? new Date()).toISOString(),
-        });
-      }
-      if (event.kind === "rejected") {
-        const blob = event.raw ? await blobs.put(source.company, event.raw) : null;
-        const { externalId, reason } = event;
-        await insertQuarantined(runner, [{ ...source, externalId, reason, blob }]);
-        metrics.count("deskwire.intake.quarantined", { connector: source.connector });
-      }
+  const takeReply = (runner: Runner, source: Source, id: string, event: AgentReply) =>
+    // The customer has it already: whatever became of the draft that it names, it belongs to the history.
+    recordReply(runner, source, event, `agent:${event.agent.name ?? "unknown"}`, { id, strict: false });
+
+  const takeCorrection = async (runner: Runner, source: Source, event: LabelCorrection) => {
+    const { threadId, externalId, labels, agent, at = new Date() } = event;
+    const stored = await insertCorrection(runner, {
+      ...source,
+      threadId,
+      externalId,
+      labels,
+      agent: agent.name ?? null,
+      at: at.toISOString(),
+    });
+    if (!stored) return;
+    const { company } = source;
+    const actor = `agent:${agent.name ?? "unknown"}`;
+    await audit(runner, [
+      { company, actor, action: "labels.corrected", subject: stored.ticketId, detail: { labels } },
+    ]);
+  };
+
+  const takeRejected = async (runner: Runner, source: Source, event: Rejected) => {
+    const blob = event.raw ? await blobs.put(source.company, event.raw) : null;
+    const { externalId, reason } = event;
+    await insertQuarantined(runner, [{ ...source, externalId, reason, blob }]);
+    metrics.count("deskwire.intake.quarantined", { connector: source.connector });
+  };
+
+  const takeOther = async (runner: Runner, source: Source, { id, event }: Taken) => {
+    if (event.kind === "agent-reply") await takeReply(runner, source, id, event);
+    if (event.kind === "label-correction") await takeCorrection(runner, source, event);
+    if (event.kind === "rejected") await takeRejected(runner, source, event);
+  };
+
+  const split = async (source: Source, taken: Taken[]) => {
+    const messages: NewMessage[] = [];
+    const others: Taken[] = [];
+    for (const one of taken) {
+      if (one.event.kind === "message") messages.push(await prepare(source, one.id, one.event));
+      else others.push(one);
     }
+    return { messages, others };
   };
 
-  return {
-    async accept(source, inputs) {
-      const events = inputs.map((input) => connectorEventSchema.parse(input));
-      const messages = await Promise.all(
-        events.filter((event) => event.kind === "message").map((event) => prepare(source, event)),
+  const accept = async (source: Source, inputs: ConnectorEventInput[]) => {
+    const events = inputs.map((input) => ({ id: newId(), event: connectorEventSchema.parse(input) }));
+    const { messages, others } = await split(source, events);
+    const results = await Promise.allSettled(messages.map((message) => inserts.add(message)));
+    // What is stored goes on its way, also where another one failed and the source is told to try again.
+    const through = messages.filter((_, i) => results[i]?.status === "fulfilled");
+    const stored = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    const accepted = await announce(source, through, stored);
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed) throw failed.reason;
+    if (others.length > 0) {
+      await retryDeadlocks(() =>
+        db.transaction(async (runner) => {
+          for (const other of others) await takeOther(runner, source, other);
+        }),
       );
-      const results = await Promise.all(messages.map((message) => inserts.add(message)));
-      const failed = results.find((result) => "error" in result);
-      if (failed) throw failed.error;
-      const others = events.filter((event) => event.kind !== "message");
-      if (others.length > 0) await db.transaction((runner) => takeOthers(runner, source, others));
-      const stored = results.flatMap((result) => ("stored" in result ? [result.stored] : []));
-      return announce(source, messages, stored);
-    },
-    async acceptPage(source, page) {
-      const events = page.events.map((input, index) => readEvent(input, index));
-      const messages: NewMessage[] = [];
-      for (const event of events) if (event.kind === "message") messages.push(await prepare(source, event));
-      const stored = await db.transaction(async (runner) => {
-        const results = await insertMessages(runner, messages, stalledMs);
-        await takeOthers(runner, source, events);
-        await saveCursor(runner, source.company, source.connector, page.cursor);
-        return results;
-      });
-      return announce(source, messages, stored);
-    },
-    idle: () => inserts.idle(),
+    }
+    return accepted;
   };
-}
 
-/** An event of a page; one that breaks the contract becomes a rejected one, so that its page goes on. */
-function readEvent(input: ConnectorEventInput, index: number): ConnectorEvent {
-  const parsed = connectorEventSchema.safeParse(input);
-  if (parsed.success) return parsed.data;
-  const given = (input as { externalId?: unknown }).externalId;
-  const externalId =
-    typeof given === "string" && given.length > 0 ? given.slice(0, 512) : `unnamed-${newId()}-${index}`;
-  const reason = `the connector handed over an event that breaks the contract: ${z.prettifyError(parsed.error)}`;
-  const raw = new TextEncoder().encode(JSON.stringify(input));
+  /** One page in one transaction. With `apart`, each event within a savepoint: what PostgreSQL refuses is quarantined. */
+  const storePage = (
+    source: Source,
+    { messages, others }: { messages: NewMessage[]; others: Taken[] },
+    cursor: unknown,
+    apart: boolean,
+  ) =>
+    db.transaction(async (runner) => {
+      const stored: Array<{ message: NewMessage; result: StoredMessage }> = [];
+      const guarded = async (externalId: string, work: () => Promise<void>) => {
+        if (!apart) return work();
+        await runner.query("savepoint", "SAVEPOINT event", []);
+        try {
+          await work();
+        } catch (error) {
+          if (!isDataError(error)) throw error;
+          await runner.query("rollback-to-savepoint", "ROLLBACK TO SAVEPOINT event", []);
+          const reason = `the database refused it: ${(error as Error).message}`;
+          await takeRejected(runner, source, toRejected(externalId, reason));
+        }
+      };
+      const insert = async (some: NewMessage[]) => {
+        const results = await insertMessages(runner, some, stalledMs);
+        for (const [i, result] of results.entries()) stored.push({ message: some[i] as NewMessage, result });
+      };
+      if (apart) for (const one of messages) await guarded(one.externalId, () => insert([one]));
+      else await insert(messages);
+      for (const other of others)
+        await guarded(other.event.externalId, () => takeOther(runner, source, other));
+      await saveCursor(runner, source.company, source.connector, cursor);
+      return stored;
+    });
+
+  const acceptPage = async (source: Source, page: Page<unknown>) => {
+    const events = page.events.map((input, index) => ({ id: newId(), event: readEvent(input, index) }));
+    const parts = await split(source, events);
+    const store = (apart: boolean) => retryDeadlocks(() => storePage(source, parts, page.cursor, apart));
+    const stored = await store(false).catch((error) => {
+      if (isDataError(error)) return store(true);
+      throw error;
+    });
+    return announce(
+      source,
+      stored.map(({ message }) => message),
+      stored.map(({ result }) => result),
+    );
+  };
+
   return {
-    kind: "rejected",
-    externalId: externalId.toWellFormed().replaceAll("\u0000", "\ufffd"),
-    reason: reason.slice(0, 2_000),
-    raw,
+    accept: (source, inputs) => track(accept(source, inputs)),
+    acceptPage: (source, page) => track(acceptPage(source, page)),
+    async idle() {
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+    },
   };
 }
