@@ -32,6 +32,42 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Writes a file that is whole on the disk, or not there. */
+async function writeWhole(path: string, content: Uint8Array): Promise<void> {
+  const beside = `${path}.${newId()}.part`;
+  const file = await open(beside, "wx", 0o600);
+  try {
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(beside, path);
+  } catch (error) {
+    await removeLeftover(beside, error);
+    throw error;
+  }
+}
+
+async function removeLeftover(path: string, cause: unknown): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch (error) {
+    const message = `a half-written file could not be removed (${(error as Error).message}) after ${(cause as Error).message}`;
+    throw new BlobError("broken", message, cause);
+  }
+}
+
+/** A new folder survives a power loss only once the folder above it is on the disk as well. */
+async function syncFolders(lowest: string, firstMade: string | undefined): Promise<void> {
+  await syncFolder(lowest);
+  for (let folder = lowest; firstMade !== undefined && folder.length >= firstMade.length; ) {
+    folder = dirname(folder);
+    await syncFolder(folder);
+  }
+}
+
 /** @param dir the folder; made when the first blob is written */
 export function createFileBlobs(dir: string): Blobs {
   const pathOf = (key: string) => {
@@ -44,23 +80,14 @@ export function createFileBlobs(dir: string): Blobs {
     async put(company, content) {
       const key = blobKey(company, content);
       const path = pathOf(key);
-      const beside = `${path}.${newId()}.part`;
       try {
         if (await exists(path)) return key;
-        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-        const file = await open(beside, "wx", 0o600);
-        try {
-          await file.writeFile(content);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        await rename(beside, path);
-        await syncFolder(dirname(path));
+        const firstMade = await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+        await writeWhole(path, content);
+        await syncFolders(dirname(path), firstMade);
         return key;
       } catch (error) {
-        await rm(beside, { force: true });
-        throw blobError(error, "storing a file");
+        throw error instanceof BlobError ? error : blobError(error, "storing a file");
       }
     },
     async get(key) {
