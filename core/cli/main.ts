@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line: deskwire start | check | replay. */
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../config/mistakes.ts";
 import { ConnectorError, describeError } from "../../plugins/contract/errors.ts";
@@ -31,7 +32,7 @@ async function main(argv: string[]): Promise<number> {
     process.stdout.write(usage);
     return values.help ? 0 : 2;
   }
-  const project = values.project ?? new URL("../..", import.meta.url).pathname;
+  const project = values.project ?? fileURLToPath(new URL("../..", import.meta.url));
   if (command === "start") return (await import("./start.ts")).start(project);
   if (command === "check") return (await import("./check.ts")).check(project);
   if (command === "replay") {

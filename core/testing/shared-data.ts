@@ -1,6 +1,7 @@
 /** Tickets of public data sets, read from where they lie beside the project; never copied into it. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parse } from "csv-parse/sync";
 import { readSheet } from "read-excel-file/node";
 
@@ -11,7 +12,7 @@ export interface SampleMessage {
   requester?: { name: string };
 }
 
-const root = new URL("../../../shared/data", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../../../shared/data", import.meta.url));
 
 /** The data folder, or undefined (with a line that says so) where it is not there: then a test has to skip. */
 export function sharedData(): string | undefined {

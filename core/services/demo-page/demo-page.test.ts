@@ -1,6 +1,7 @@
 /** The demo as a person meets it: the shipped configuration, the printed address, a real browser. */
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { accessibilityFaults, launchBrowser } from "../../testing/browser.ts";
@@ -8,7 +9,7 @@ import { freePort, type HubProcess, request, spawnHub } from "../../testing/hub.
 import { describeWith } from "../../testing/system-packages.ts";
 import { makeTempFolder } from "../../testing/temp-folder.ts";
 
-const root = new URL("../../..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../../..", import.meta.url));
 /** Screenshots are kept there where it is set. */
 const screenshots = process.env.DESKWIRE_SCREENSHOTS;
 
