@@ -1,6 +1,7 @@
 /** `ctx.fetch`: HTTP for connectors, within the limits of the other side, with time-outs and retries. */
 import type { ConnectorFetch, ConnectorSpec } from "../../plugins/contract/connector.ts";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
+import { sleep } from "../lib/abort.ts";
 import { backoff } from "../lib/backoff.ts";
 import { createGate } from "../lib/gate.ts";
 
@@ -36,18 +37,20 @@ function errorFor(response: Response, what: string): ConnectorError {
   return new ConnectorError("permanent", message, options);
 }
 
-function pause(ms: number, signal: AbortSignal | null | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
+/**
+ * What kept a request from being answered. Errors of a request that cannot be made (a bad address, a header that is not
+ * valid) quote what was given, secrets included: nothing of them is passed on.
+ */
+function errorBefore(error: unknown, what: string): ConnectorError {
+  const cause = error instanceof TypeError ? error.cause : undefined;
+  if (!(cause instanceof Error) || (cause as NodeJS.ErrnoException).code === "ERR_INVALID_URL") {
+    return new ConnectorError(
+      "config",
+      `${what} could not be made: its address or one of its headers is not valid`,
+    );
+  }
+  const { code } = cause as NodeJS.ErrnoException;
+  return new ConnectorError("transient", `${what} could not be reached (${code ?? cause.name})`);
 }
 
 /** @param limits of the connector: one gate holds for all requests of the instance on this node */
@@ -61,15 +64,16 @@ export function createConnectorFetch(limits: ConnectorSpec["limits"]): Connector
     const signal = rest.signal ? AbortSignal.any([rest.signal, timeout]) : timeout;
     let response: Response;
     try {
-      response = await fetch(url, { ...rest, signal });
+      // A redirect could carry credentials and customers' words to an address that nobody configured: it comes back.
+      response = await fetch(url, { redirect: "manual", ...rest, signal });
     } catch (error) {
       if (rest.signal?.aborted) throw rest.signal.reason;
       if (timeout.aborted) throw new ConnectorError("transient", `${what} took longer than ${timeoutMs} ms`);
-      throw new ConnectorError("transient", `${what} could not be reached`, { cause: error });
+      throw errorBefore(error, what);
     }
     if (response.status < 400) return response;
-    // The body is read to its end so that the connection can be used again.
-    await response.body?.cancel();
+    // Nobody reads the body: the connection must not wait for it. That it may break on the way changes nothing.
+    response.body?.cancel().catch(() => undefined);
     throw errorFor(response, what);
   };
 
@@ -83,7 +87,7 @@ export function createConnectorFetch(limits: ConnectorSpec["limits"]): Connector
         if (error.kind !== "transient" && error.kind !== "rate_limited") throw error;
         const wait = Math.max(error.retryAfterMs ?? 0, backoff(attempt, retryBackoff));
         if (wait > longestWaitMs) throw error;
-        await pause(wait, init.signal);
+        await sleep(wait, init.signal);
       }
     }
   };
