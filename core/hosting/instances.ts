@@ -4,7 +4,10 @@ import type { ConnectorInstance } from "../../config/types.ts";
 import type { AnyConnector, Context, Conversations, Log } from "../../plugins/contract/connector.ts";
 import { ConnectorError, describeError, kindOf } from "../../plugins/contract/errors.ts";
 import type { Blobs } from "../blobs/blobs.ts";
+import { untilAborted } from "../lib/abort.ts";
+import { createGate, type Gate } from "../lib/gate.ts";
 import type { LogFor } from "../lib/log.ts";
+import { storable } from "../lib/text.ts";
 import { audit } from "../store/audit.ts";
 import { findAttachment, readConversation } from "../store/conversations.ts";
 import type { Database } from "../store/database.ts";
@@ -12,6 +15,8 @@ import { createConnectorFetch } from "./fetch.ts";
 
 /** After this time a paused connector is tried once more: credentials may have been mended on the other side. Milliseconds. */
 const pausedMs = 5 * 60_000;
+/** The longest time that a connector may take to open, in milliseconds. */
+const openingMs = 30_000;
 
 /** A connector that is open. */
 export interface OpenConnector {
@@ -21,6 +26,8 @@ export interface OpenConnector {
   log: Log;
   /** Aborts when the connector is closed. */
   signal: AbortSignal;
+  /** The line in front of its deliveries. `ctx.fetch` has one of its own, which a delivery passes on its way. */
+  gate: Gate;
 }
 
 export interface ConnectorStatus {
@@ -53,6 +60,9 @@ export interface InstancesParts {
 interface Entry {
   digest: string;
   abort: AbortController;
+  spec: AnyConnector;
+  /** What `open` returns, whenever that is. */
+  client: Promise<unknown>;
   opening: Promise<OpenConnector>;
   open: boolean;
 }
@@ -72,6 +82,7 @@ export function createInstances(parts: InstancesParts): Instances {
   const entries = new Map<string, Entry>();
   const paused = new Map<string, { digest: string; until: number; detail: string }>();
   const log = logFor("connectors");
+  let closed = false;
 
   const find = (company: string, instance: string): ConnectorInstance => {
     const found = directory.get(company)?.connectors.get(instance);
@@ -92,20 +103,37 @@ export function createInstances(parts: InstancesParts): Instances {
       fetch: createConnectorFetch(spec.limits),
       conversations: conversationsOf(parts, company, instance),
     };
-    const opening = Promise.resolve(spec.open(context, abort.signal)).then((client) => {
-      entry.open = true;
-      return { spec, config, client, log: own, signal: abort.signal };
-    });
-    const entry: Entry = { digest: found.digest, abort, opening, open: false };
+    const gate = createGate(spec.limits);
+    // Not to be thrown here but to fail the opening: a connector's `open` need not be an async function.
+    const client = (async () => spec.open(context, abort.signal))();
+    const late = setTimeout(
+      () => abort.abort(new ConnectorError("transient", `opening took longer than ${openingMs} ms`)),
+      openingMs,
+    );
+    const opening = untilAborted(client, abort.signal)
+      .then((client): OpenConnector => {
+        entry.open = true;
+        return { spec, config, client, log: own, signal: abort.signal, gate };
+      })
+      .finally(() => clearTimeout(late));
+    const entry: Entry = { digest: found.digest, abort, spec, client, opening, open: false };
     return entry;
   };
 
   const close = async (key: string, entry: Entry) => {
     if (entries.get(key) === entry) entries.delete(key);
-    entry.abort.abort(new Error("the connector is being closed"));
+    entry.abort.abort(new ConnectorError("transient", "the connector is being closed"));
+    let client: unknown;
     try {
-      const { spec, client } = await entry.opening;
-      await spec.close(client);
+      // Also one that opens too late for its callers.
+      client = await entry.client;
+    } catch (error) {
+      // It never opened, and whoever asked for it was told: there is nothing to close.
+      log.debug("a connector that is closed had not opened", { connector: key, error: describeError(error) });
+      return;
+    }
+    try {
+      await entry.spec.close(client);
     } catch (error) {
       log.warn("closing a connector failed", { connector: key, error: describeError(error) });
     }
@@ -118,8 +146,37 @@ export function createInstances(parts: InstancesParts): Instances {
     }
   });
 
+  /** A connector that is paused is closed as well: what it holds was refused. */
+  const report = async (company: string, instance: string, error: unknown) => {
+    const key = `${company}/${instance}`;
+    const digest = directory.get(company)?.connectors.get(instance)?.digest;
+    const pause = paused.get(key);
+    if (kindOf(error) !== "auth" || digest === undefined) return;
+    if (pause?.digest === digest && pause.until > Date.now()) return;
+    const detail = describeError(error);
+    paused.set(key, { digest, until: Date.now() + pausedMs, detail });
+    const entry = entries.get(key);
+    if (entry) void close(key, entry);
+    log.error("a connector is paused: its credentials were refused. Mend them in its config", {
+      connector: key,
+      detail,
+    });
+    const stored = { error: storable(detail, 2_000) };
+    try {
+      await audit(db, [
+        { company, actor: "hub", action: "connector.paused", subject: instance, detail: stored },
+      ]);
+    } catch (failure) {
+      log.warn("the pause of a connector could not be written to the audit log", {
+        connector: key,
+        error: describeError(failure),
+      });
+    }
+  };
+
   return {
     async open(company, instance) {
+      if (closed) throw new ConnectorError("transient", "the connectors are closed: this node stops");
       const found = find(company, instance);
       const key = `${company}/${instance}`;
       const pause = paused.get(key);
@@ -141,36 +198,27 @@ export function createInstances(parts: InstancesParts): Instances {
       try {
         return await entry.opening;
       } catch (error) {
-        if (entries.get(key) === entry) entries.delete(key);
-        await this.report(company, instance, error);
+        // Every caller that waited comes by here; the first one clears up.
+        if (entries.get(key) === entry) void close(key, entry);
+        await report(company, instance, error);
         throw error;
       }
     },
-    async report(company, instance, error) {
-      const key = `${company}/${instance}`;
-      const digest = directory.get(company)?.connectors.get(instance)?.digest;
-      if (kindOf(error) !== "auth" || digest === undefined || paused.get(key)?.digest === digest) return;
-      const detail = describeError(error);
-      paused.set(key, { digest, until: Date.now() + pausedMs, detail });
-      log.error("a connector is paused: its credentials were refused. Mend them in its config", {
-        connector: key,
-        detail,
-      });
-      await audit(db, [
-        { company, actor: "hub", action: "connector.paused", subject: instance, detail: { error: detail } },
-      ]);
-    },
+    report,
     status() {
       return directory.all().flatMap((company) =>
         [...company.connectors.keys()].map((instance) => {
           const key = `${company.id}/${instance}`;
-          const pause = paused.get(key);
+          const known = paused.get(key);
+          const digest = company.connectors.get(instance)?.digest;
+          const pause = known && known.digest === digest && known.until > Date.now() ? known : undefined;
           const state = pause ? "paused" : entries.get(key)?.open ? "open" : "closed";
           return { company: company.id, instance, state, detail: pause?.detail ?? null } as ConnectorStatus;
         }),
       );
     },
     async close() {
+      closed = true;
       unsubscribe();
       await Promise.all([...entries].map(([key, entry]) => close(key, entry)));
     },
