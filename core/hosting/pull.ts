@@ -1,7 +1,8 @@
 /** Pull: one node reads each source, page by page; a page and its cursor are committed together. */
 import type { CompanyDirectory } from "../../config/directory.ts";
-import type { Log } from "../../plugins/contract/connector.ts";
+import type { Log, Page } from "../../plugins/contract/connector.ts";
 import { ConnectorError, describeError } from "../../plugins/contract/errors.ts";
+import { sleep, untilAborted } from "../lib/abort.ts";
 import { backoff } from "../lib/backoff.ts";
 import { newId } from "../lib/ids.ts";
 import type { Intake } from "../pipeline/intake.ts";
@@ -47,29 +48,47 @@ interface Reader {
   status: PullStatus;
 }
 
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+/**
+ * Goes through what `pages` yields until `signal` aborts. A connector that does not heed the signal is left behind: its
+ * next page, if it ever comes, is dropped.
+ */
+async function eachPage(
+  pages: AsyncIterable<Page<unknown>>,
+  signal: AbortSignal,
+  take: (page: Page<unknown>) => Promise<unknown>,
+): Promise<void> {
+  const iterator = pages[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await untilAborted(iterator.next(), signal);
+      if (next.done) return;
+      await take(next.value);
+    }
+  } finally {
+    // Not awaited: a generator that hangs in a call comes to its end only after that.
+    Promise.resolve(iterator.return?.()).catch(() => undefined);
+  }
 }
 
-/** Reads one source until its signal aborts or the lease is lost. */
-async function read(parts: PullParts, status: PullStatus, signal: AbortSignal): Promise<void> {
+/** Reads one source until its signal aborts, the lease is lost, or the connector is closed. */
+async function read(parts: PullParts, status: PullStatus, held: AbortSignal): Promise<void> {
   const { instances, intake, db } = parts;
   const { company, instance } = status;
-  const { spec, client } = await instances.open(company, instance);
+  const { spec, client, signal: open } = await untilAborted(instances.open(company, instance), held);
   if (!spec.pull) return;
+  const signal = AbortSignal.any([held, open]);
   const saved = await loadCursor(db, company, instance);
   const cursor = saved === null ? null : readCursor(spec.cursor?.safeParse(saved), saved);
-  for await (const page of spec.pull.pages(client, cursor, signal)) {
-    if (signal.aborted) return;
-    await intake.acceptPage({ company, connector: instance }, page);
-    Object.assign(status, { lastReadAt: new Date(), failures: 0, detail: null });
+  try {
+    await eachPage(spec.pull.pages(client, cursor, signal), signal, async (page) => {
+      await intake.acceptPage({ company, connector: instance }, page);
+      Object.assign(status, { lastReadAt: new Date(), failures: 0, detail: null });
+    });
+  } catch (error) {
+    // The end that it was told to come to is no failure of the source.
+    if (!signal.aborted) throw error;
   }
+  if (!signal.aborted) Object.assign(status, { failures: 0, detail: null });
 }
 
 function readCursor(parsed: { success: boolean; data?: unknown } | undefined, saved: unknown): unknown {
@@ -78,35 +97,63 @@ function readCursor(parsed: { success: boolean; data?: unknown } | undefined, sa
   throw new ConnectorError("config", "the saved cursor does not fit this version of the connector");
 }
 
+/** Extends a lease at intervals, and aborts where it is lost or may be. */
+function keepLease({ db, log }: PullParts, name: string, holder: string, takenAt: number) {
+  const lost = new AbortController();
+  let heldAt = takenAt;
+  let extending: Promise<void> | undefined;
+  const extend = async () => {
+    const asked = performance.now();
+    try {
+      if (await takeLease(db, name, holder, leaseMs)) heldAt = asked;
+      else lost.abort(new Error("the lease went to another node"));
+    } catch (error) {
+      log.warn("a lease could not be extended", { lease: name, error: describeError(error) });
+    }
+  };
+  const timer = setInterval(() => {
+    // A database that does not answer is no holder's excuse: another node may have the lease by now.
+    if (performance.now() - heldAt >= leaseMs) lost.abort(new Error("the lease has run out"));
+    extending ??= extend().finally(() => {
+      extending = undefined;
+    });
+  }, leaseMs / 5);
+  return {
+    lost: lost.signal,
+    /** Waits for an extension under way: it would take the lease again after it was given back. */
+    async end() {
+      clearInterval(timer);
+      await extending;
+    },
+  };
+}
+
 /** Holds the lease while `work` goes on; aborts it when the lease is lost. */
 async function withLease(
   parts: PullParts,
   name: string,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
-) {
+): Promise<void> {
   const { db, log } = parts;
   // Each reader is a holder of its own: one that ends must not give back the lease of the one that follows it.
   const holder = `${parts.node}/${newId()}`;
-  if (!(await takeLease(db, name, holder, leaseMs))) return false;
-  const lost = new AbortController();
-  let heldAt = performance.now();
-  const timer = setInterval(async () => {
-    try {
-      if (await takeLease(db, name, holder, leaseMs)) heldAt = performance.now();
-      else lost.abort(new Error("the lease went to another node"));
-    } catch (error) {
-      log.warn("a lease could not be extended", { lease: name, error: describeError(error) });
-      if (performance.now() - heldAt > leaseMs) lost.abort(new Error("the lease has run out"));
-    }
-  }, leaseMs / 3);
+  const asked = performance.now();
+  if (!(await takeLease(db, name, holder, leaseMs))) return;
+  const kept = keepLease(parts, name, holder, asked);
   try {
-    await work(AbortSignal.any([signal, lost.signal]));
+    await work(AbortSignal.any([signal, kept.lost]));
   } finally {
-    clearInterval(timer);
-    await giveBackLease(db, name, holder);
+    await kept.end();
+    try {
+      await giveBackLease(db, name, holder);
+    } catch (error) {
+      log.warn("a lease could not be given back; it runs out by itself", {
+        lease: name,
+        error: describeError(error),
+      });
+    }
   }
-  return true;
 }
 
 async function keepReading(parts: PullParts, status: PullStatus, signal: AbortSignal): Promise<void> {
@@ -129,7 +176,18 @@ async function keepReading(parts: PullParts, status: PullStatus, signal: AbortSi
         retryInMs: waitMs,
       });
     }
-    await sleep(waitMs, signal);
+    if (!(await waited(waitMs, signal))) return;
+  }
+}
+
+/** @returns false where the signal aborted first */
+async function waited(ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await sleep(ms, signal);
+    return true;
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
   }
 }
 

@@ -27,7 +27,8 @@ export interface PushParts {
 async function verify(spec: AnyConnector, request: RawRequest, config: unknown) {
   const verdict = spec.push?.verify(request, config) ?? { ok: false as const, reason: "it takes no posts" };
   if (!verdict.ok) throw new Refused(verdict.reason);
-  if (verdict.replay && Math.abs(Date.now() - verdict.replay.at.getTime()) > replayWindowMs) {
+  // Written so that a time which is no time at all is refused as well.
+  if (verdict.replay && !(Math.abs(Date.now() - verdict.replay.at.getTime()) <= replayWindowMs)) {
     throw new Refused("the request is too old, or from the future");
   }
   return verdict;
