@@ -64,18 +64,14 @@ function pathOf(request: IncomingMessage & { originalUrl?: string }): string {
   return (request.originalUrl ?? request.url ?? "/").split("?")[0] ?? "/";
 }
 
-export function gatewayService(parts: GatewayParts): ServiceSchema {
-  const { services, onListening } = parts;
-  const { http } = services.config;
-  const handlers = createHandlers(services);
-  const table = aliases(parts, handlers);
-  const allowedMethods = createAllowedMethods(table);
-  const cors = createCors(services);
-  const log = services.logFor("gateway");
-  let server: HttpServer | undefined;
+type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-  /** What no alias took, and what moleculer-web itself refuses. */
-  const onError = (request: IncomingMessage, response: ServerResponse, error: unknown) => {
+/** What moleculer-web calls for a request that no alias took, or that it refuses itself. */
+function createOnError(
+  handlers: Handlers,
+  allowedMethods: (path: string) => string[],
+): (request: IncomingMessage, response: ServerResponse, error: unknown) => Promise<void> {
+  return (request, response, error) => {
     const missing = (error as { type?: unknown }).type === "NOT_FOUND";
     const allowed = missing ? allowedMethods(pathOf(request)) : [];
     if (allowed.length === 0) return handlers.problem(request, response, error);
@@ -83,13 +79,17 @@ export function gatewayService(parts: GatewayParts): ServiceSchema {
     const headers = { allow: [...allowed, "OPTIONS"].join(", ") };
     return handlers.problem(request, response, new Problem(405, { detail, headers }));
   };
+}
 
-  /** OPTIONS is answered here: moleculer-web would call the handler of the method that a preflight asks about. */
-  const answer = async (
-    request: IncomingMessage,
-    response: ServerResponse,
-    route: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
-  ) => {
+/** Answers OPTIONS by itself: moleculer-web would call the handler of the method that a preflight asks about. */
+function createAnswer(
+  services: Services,
+  handlers: Handlers,
+  allowedMethods: (path: string) => string[],
+  route: Answer,
+): Answer {
+  const cors = createCors(services);
+  return async (request, response) => {
     const path = pathOf(request);
     try {
       if (cors(request, response, path)) return;
@@ -101,6 +101,16 @@ export function gatewayService(parts: GatewayParts): ServiceSchema {
       await handlers.problem(request, response, error);
     }
   };
+}
+
+export function gatewayService(parts: GatewayParts): ServiceSchema {
+  const { services, onListening } = parts;
+  const { http } = services.config;
+  const handlers = createHandlers(services);
+  const table = aliases(parts, handlers);
+  const allowedMethods = createAllowedMethods(table);
+  const log = services.logFor("gateway");
+  let server: HttpServer | undefined;
 
   const schema = {
     name: "gateway",
@@ -113,7 +123,7 @@ export function gatewayService(parts: GatewayParts): ServiceSchema {
       logResponse: null,
       logRouteRegistration: null,
       log4XXResponses: false,
-      onError,
+      onError: createOnError(handlers, allowedMethods),
       routes: [
         {
           path: "/",
@@ -126,11 +136,10 @@ export function gatewayService(parts: GatewayParts): ServiceSchema {
       ],
     },
     async started() {
-      const { httpHandler } = this as unknown as {
-        httpHandler(request: IncomingMessage, response: ServerResponse): Promise<void>;
-      };
+      const { httpHandler } = this as unknown as { httpHandler: Answer };
+      const answer = createAnswer(services, handlers, allowedMethods, httpHandler);
       const listener = (request: IncomingMessage, response: ServerResponse) => {
-        answer(request, response, httpHandler).catch((error: unknown) => {
+        answer(request, response).catch((error: unknown) => {
           log.error("a request could not be answered", { error: describeError(error) });
           response.destroy();
         });

@@ -1,5 +1,6 @@
 /** The OpenAPI document is valid, and describes exactly what is served. */
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { builtIn } from "../../../connectors/index.ts";
@@ -8,6 +9,7 @@ import { startTestHub, type TestHub, testKey } from "../../testing/hub.ts";
 import { gatewayService } from "../gateway.service.ts";
 import { allEndpoints } from "./endpoints.ts";
 import { openApiDocument } from "./openapi.ts";
+import { problemStatuses } from "./problem.ts";
 
 let hub: TestHub;
 let call: Awaited<ReturnType<typeof checkedClient>>;
@@ -132,4 +134,15 @@ test("what the document says of a message is what the hub takes", async () => {
     const paths = body.errors.map(({ path }: { path: string }) => path.split(/[.[]/)[0]);
     expect(new Set(paths)).toEqual(new Set([name, "text"]));
   }
+});
+
+describe("docs/api.md", () => {
+  const page = readFileSync(new URL("../../../docs/api.md", import.meta.url), "utf8");
+  test.each(operations)("speaks of $method $path", ({ method, path }) => {
+    if (path !== "/health") expect(page).toContain(`\`${method} ${path}\``);
+  });
+  test("explains every status of a problem, and no other", () => {
+    const explained = [...page.matchAll(/^\| (\d{3}) +\|/gm)].map(([, status]) => Number(status));
+    expect(explained).toEqual(problemStatuses);
+  });
 });

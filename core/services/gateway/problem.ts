@@ -42,6 +42,9 @@ const titles: Record<number, string> = {
   507: "No storage left",
 };
 
+/** All statuses that a problem may have: docs/api.md explains each. */
+export const problemStatuses = Object.keys(titles).map(Number);
+
 /** An answer that is an error. */
 export class Problem extends Error {
   readonly status: number;
