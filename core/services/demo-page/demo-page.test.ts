@@ -88,17 +88,22 @@ describeWith("chromium", "the demo page in a browser", (chromium) => {
     await openChat(page);
     await say(page, "Where is my parcel? It should have come on Monday.");
     await draftThatSays(page, "parcel");
-    // The first message warms the hub up; the second one is timed, from the key that sends it to the shown end.
-    const started = performance.now();
-    await say(page, "Can I return a tent that I have used once?");
-    await page.waitForFunction(() => {
-      const draft = document.querySelector<HTMLTextAreaElement>("#draft-text");
-      const total = document.querySelector("#timeline .total");
-      return /return/i.test(draft?.value ?? "") && total !== null;
-    });
-    const seenMs = performance.now() - started;
-    console.log(`from the key press to the delivered draft on the page: ${Math.round(seenMs)} ms`);
-    expect(seenMs).toBeLessThan(1_000);
+    // The first message warms the hub up; three more are timed, from the key that sends each to its shown end.
+    const questions = {
+      "Can I return a tent that I have used once?": "return",
+      "How do I reset my password?": "password",
+      "What does a gift card cost, and how long is it valid?": "gift card",
+    };
+    const seenMs: number[] = [];
+    for (const [question, words] of Object.entries(questions)) {
+      const started = performance.now();
+      await say(page, question);
+      await draftThatSays(page, words);
+      await page.locator("#timeline .total").waitFor();
+      seenMs.push(Math.round(performance.now() - started));
+    }
+    console.log(`from the key press to the delivered draft on the page: ${seenMs.join(", ")} ms`);
+    expect(seenMs.sort((a, b) => a - b)[1]).toBeLessThan(1_000);
     expect(await page.locator("#timeline .reached").count()).toBe(4);
     expect(await page.locator("#labels dt").allTextContents()).toHaveLength(3);
     await expect.poll(() => page.locator("#draft .by").textContent()).toMatch(/No LLM/i);

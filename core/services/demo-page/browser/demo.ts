@@ -7,7 +7,7 @@ import { labelIn, textsIn } from "./demo-texts.ts";
 import { inWork, newestOf, ticketView } from "./demo-ticket.ts";
 
 /** Milliseconds between looks: while the newest message is in work, and otherwise. */
-const pace = { inWork: 250, waiting: 500 };
+const pace = { inWork: 250, waiting: 300 };
 
 function languageOf(): Language {
   const wanted = new URLSearchParams(location.search).get("lang") ?? navigator.language;
