@@ -5,10 +5,10 @@ import type { AnyConnector } from "../plugins/contract/connector.ts";
 import { describeError } from "../plugins/contract/errors.ts";
 import { valueAt } from "./explain.ts";
 import { digestFolders, digestOf, statOrNull } from "./files.ts";
-import type { Mistake, Path } from "./mistakes.ts";
+import type { Path } from "./mistakes.ts";
 import { type ReferenceSources, type Resolved, resolveReferences } from "./references.ts";
 import { companyIdPattern, companySchema, connectorEntrySchema, type DrafterConfig } from "./schema.ts";
-import type { Company, ConnectorInstance } from "./types.ts";
+import type { Company, ConnectorInstance, Mistake } from "./types.ts";
 import { check } from "./validate.ts";
 import { readYamlFile, type YamlFile } from "./yaml-file.ts";
 

@@ -4,9 +4,9 @@ import { basename, join, resolve } from "node:path";
 import type { Environment } from "./environment.ts";
 import { digestOf } from "./files.ts";
 import { openGeneratedSecrets } from "./generated-secrets.ts";
-import type { Mistake } from "./mistakes.ts";
 import { type ReferenceSources, type Resolved, resolveReferences } from "./references.ts";
 import { drafterSchema, type HubConfig, hubSchema } from "./schema.ts";
+import type { Mistake } from "./types.ts";
 import { check } from "./validate.ts";
 import { readYamlFile } from "./yaml-file.ts";
 

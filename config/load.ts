@@ -5,10 +5,10 @@ import { type Environment, pickEnvironment } from "./environment.ts";
 import { didYouMean } from "./explain.ts";
 import { digestOf } from "./files.ts";
 import { type Hub, loadHub } from "./hub.ts";
-import { ConfigError, inOrder, type Mistake } from "./mistakes.ts";
+import { ConfigError, inOrder } from "./mistakes.ts";
 import type { ReferenceSources } from "./references.ts";
 import { type Role, roles } from "./schema.ts";
-import type { Company, LoadedConfig } from "./types.ts";
+import type { Company, LoadedConfig, Mistake } from "./types.ts";
 
 export interface LoadOptions {
   /** The project's folder, in which config/ lies. */

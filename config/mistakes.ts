@@ -1,16 +1,5 @@
 /** Mistakes in the configuration: where they are, what was expected, and how they are shown. */
-import type { Company, LoadedConfig } from "./types.ts";
-
-/** One mistake. `line` and `column` start at 1; line 0 means that there is no line to point at (an environment variable, a folder). */
-export interface Mistake {
-  /** Relative to the project, or absolute where it lies outside; `environment` for environment variables. */
-  readonly file: string;
-  readonly line: number;
-  readonly column?: number;
-  /** Such as `connectors.widget.origins[0]`; empty where the file as a whole is meant. */
-  readonly field: string;
-  readonly message: string;
-}
+import type { Company, LoadedConfig, Mistake } from "./types.ts";
 
 /** What could be read beside the mistakes: so that one company's broken file does not hold up the others. */
 export interface Salvage {

@@ -3,7 +3,8 @@ import { isUtf8 } from "node:buffer";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { GeneratedSecrets } from "./generated-secrets.ts";
-import type { Mistake, Path } from "./mistakes.ts";
+import type { Path } from "./mistakes.ts";
+import type { Mistake } from "./types.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
 /** The largest file taken by `${file:}`, in bytes. */

@@ -1,8 +1,18 @@
 /** What a loaded configuration consists of. */
 import type { AnyConnector } from "../plugins/contract/connector.ts";
 import type { Secret } from "../plugins/contract/secret.ts";
-import type { Mistake } from "./mistakes.ts";
 import type { DrafterConfig, HubConfig, Role } from "./schema.ts";
+
+/** One mistake. `line` and `column` start at 1; line 0 means that there is no line to point at (an environment variable, a folder). */
+export interface Mistake {
+  /** Relative to the project, or absolute where it lies outside; `environment` for environment variables. */
+  readonly file: string;
+  readonly line: number;
+  readonly column?: number;
+  /** Such as `connectors.widget.origins[0]`; empty where the file as a whole is meant. */
+  readonly field: string;
+  readonly message: string;
+}
 
 /** A connector of a company, enabled and with a config that its own schema accepted. */
 export interface ConnectorInstance {

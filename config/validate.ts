@@ -1,8 +1,9 @@
 /** Checks resolved values against a schema and turns what is wrong into mistakes with file, line and field. */
 import type { z } from "zod";
 import { explainIssues, type Fault, factsOf, type SchemaFacts, showValue, valueAt } from "./explain.ts";
-import type { Mistake, Path } from "./mistakes.ts";
+import type { Path } from "./mistakes.ts";
 import { pathKey, type Resolved } from "./references.ts";
+import type { Mistake } from "./types.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
 export interface Checked<Output> {

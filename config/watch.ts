@@ -1,8 +1,8 @@
 /** Takes up changed company files while the hub runs, and refuses broken ones. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { signatureOf } from "./files.ts";
-import { ConfigError, inOrder, type Mistake } from "./mistakes.ts";
-import type { Company, LoadedConfig } from "./types.ts";
+import { ConfigError, inOrder } from "./mistakes.ts";
+import type { Company, LoadedConfig, Mistake } from "./types.ts";
 
 export interface WatchOptions {
   /** Loads everything anew. It should name the `stateDir` in force: a change of that one needs a restart. */

@@ -2,7 +2,8 @@
 import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
-import { formatPath, type Mistake, type Path } from "./mistakes.ts";
+import { formatPath, type Path } from "./mistakes.ts";
+import type { Mistake } from "./types.ts";
 
 export interface YamlFile {
   /** As it is shown in mistakes. */

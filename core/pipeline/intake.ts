@@ -27,13 +27,7 @@ import { insertCorrection } from "../store/replies.ts";
 import { createCommits } from "./commits.ts";
 import { readEvent, toRejected } from "./read-event.ts";
 import { recordReply } from "./replies.ts";
-
-/** Where events come from: a connector of a company. */
-export interface Source {
-  company: string;
-  /** The connector's key in the company's file. */
-  connector: string;
-}
+import type { Source } from "./source.ts";
 
 /** A message that is stored, now or before. */
 export interface Accepted extends StoredMessage {

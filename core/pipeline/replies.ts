@@ -11,7 +11,7 @@ import {
   type Outcome,
   type StoredReply,
 } from "../store/replies.ts";
-import type { Source } from "./intake.ts";
+import type { Source } from "./source.ts";
 
 /** Texts longer than this are compared by their beginnings, since the distance costs time with the square of the length. */
 const comparedLength = 5_000;
