@@ -55,6 +55,10 @@ beforeAll(async () => {
   const circle = (other: string) => `import { x } from "./${other}.ts";\n\nexport const y = x;\n`;
   await writeFile(join(dir, "core/lib/round.ts"), circle("about"));
   await writeFile(join(dir, "core/lib/about.ts"), circle("round"));
+  const typed = (own: string, other: string) =>
+    `import type { ${other} } from "./${other}.ts";\n\nexport type ${own} = ${other}[];\n`;
+  await writeFile(join(dir, "core/lib/egg.ts"), typed("egg", "hen"));
+  await writeFile(join(dir, "core/lib/hen.ts"), typed("hen", "egg"));
 });
 afterAll(() => rm(dir, { recursive: true }));
 
@@ -73,6 +77,7 @@ test("imports that point up, or beside, are refused; those that point down pass"
   expect(lint("style/noRestrictedImports")).toEqual(Object.keys(refused).sort());
 });
 
-test("imports in a circle are refused", () => {
-  expect(lint("suspicious/noImportCycles")).toEqual(["core/lib/about.ts", "core/lib/round.ts"]);
+test("imports in a circle are refused, those of types as well", () => {
+  const circles = ["about", "egg", "hen", "round"].map((name) => `core/lib/${name}.ts`);
+  expect(lint("suspicious/noImportCycles")).toEqual(circles);
 });
