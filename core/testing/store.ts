@@ -18,10 +18,19 @@ export interface TestStore {
   close(): Promise<void>;
 }
 
+let template: Promise<string> | undefined;
+
+/** A migrated database to copy: faster than to migrate for each test. It goes with the run's server. */
+async function makeTemplate(): Promise<string> {
+  const { connection } = await createTestDatabase();
+  await migrate(connection);
+  return connection.database;
+}
+
 /** A migrated database of its own. Whoever makes it closes it. */
 export async function makeTestStore(poolSize = 8): Promise<TestStore> {
-  const { connection, drop } = await createTestDatabase();
-  await migrate(connection);
+  template ??= makeTemplate();
+  const { connection, drop } = await createTestDatabase(await template);
   const opened: Database[] = [];
   const another = () => {
     const db = openDatabase(connection, poolSize, quietLog);
