@@ -27,10 +27,10 @@ export interface Database extends Runner {
   close(): Promise<void>;
 }
 
-/** Errors of the data itself (SQLSTATE classes 22 and 23): one bad item must not fail those beside it. */
+/** Errors of the data itself (SQLSTATE classes 22, 23 and 54, too many words for an index): one bad item must not fail those beside it. */
 export function isDataError(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === "string" && /^2[23]/.test(code);
+  return typeof code === "string" && /^(22|23|54)/.test(code);
 }
 
 /** How often work that lost a deadlock is done in all. */
