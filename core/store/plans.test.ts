@@ -1,0 +1,112 @@
+/** Plans of the queries that are asked all the time, on a table large enough that a scan would be felt. */
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { makeTestStore, quietLog, type TestStore } from "../testing/store.ts";
+import { readConversation } from "./conversations.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { loadToDeliver, loadToDraft } from "./drafts.ts";
+import { claim, takeDue } from "./progress.ts";
+import { listDrafts, listTickets, readTicket } from "./tickets.ts";
+
+let store: TestStore;
+let ids: string[] = [];
+let ticketId = "";
+
+beforeAll(async () => {
+  store = await makeTestStore();
+  const { db } = store;
+  let filled = 0;
+  const fill = (text: string) => db.query(`fill-${filled++}`, text, []);
+  await fill(`INSERT INTO tickets (id, company, connector, thread_id, subject)
+    SELECT uuidv7(), 'company-' || n % 10, 'api', 't' || n, 'Subject ' || n FROM generate_series(1, 10000) n`);
+  await fill(`INSERT INTO messages (id, ticket_id, company, connector, external_id, sender, text, sent_at)
+    SELECT uuidv7(), t.id, t.company, t.connector, t.thread_id || '-' || n, 'requester', 'words of ' || t.thread_id, now()
+    FROM tickets t, generate_series(1, 2) n`);
+  await fill(`INSERT INTO progress (message_id, ticket_id, company, due_at, stage, outcome, ended_at)
+    SELECT id, ticket_id, company, now() + interval '1 hour', 'delivered', 'delivered', now() FROM messages`);
+  await fill(`UPDATE progress SET stage = 'drafted', outcome = NULL, due_at = now() - interval '1 minute'
+    WHERE message_id IN (SELECT id FROM messages ORDER BY id LIMIT 50)`);
+  await fill(`INSERT INTO drafts (id, message_id, ticket_id, company, text, written_by, sources, notes)
+    SELECT uuidv7(), message_id, ticket_id, company, 'x', 'test', '[]', '[]' FROM progress`);
+  await fill("VACUUM ANALYZE");
+  const rows = await db.query<{ id: string; ticket: string }>(
+    "some",
+    "SELECT id, ticket_id AS ticket FROM messages ORDER BY id LIMIT 20",
+    [],
+  );
+  ids = rows.map(({ id }) => id);
+  ticketId = rows[0]?.ticket ?? "";
+});
+afterAll(() => store.close());
+
+/** Runs `work` on statements that are explained instead of answered. @returns their plans */
+async function plansOf(work: (db: Database) => Promise<unknown>, mode: "auto" | "force_generic_plan") {
+  const client = new pg.Client(store.connection);
+  await client.connect();
+  const plans: string[] = [];
+  const explain = async (text: string, values: unknown[]) => {
+    await client.query("BEGIN");
+    try {
+      await client.query(`SET LOCAL plan_cache_mode = ${mode}`);
+      await client.query({ name: `s${plans.length}`, text, values });
+      const { rows } = await client.query(
+        `EXPLAIN EXECUTE s${plans.length}${values.length ? `(${values.map(literal).join(", ")})` : ""}`,
+      );
+      plans.push(rows.map((row) => row["QUERY PLAN"]).join("\n"));
+    } finally {
+      await client.query("ROLLBACK");
+    }
+    return [];
+  };
+  const real = openDatabase(store.connection, 1, quietLog);
+  try {
+    await work({
+      ...real,
+      query: (_name, text, values) => explain(text, values),
+      run: (query) => {
+        const { sql, bindings } = query.toSQL().toNative();
+        return explain(sql, [...bindings]);
+      },
+    });
+  } finally {
+    await real.close();
+    await client.end();
+  }
+  return plans.join("\n");
+}
+
+function literal(value: unknown): string {
+  if (value === null) return "NULL";
+  if (Array.isArray(value)) return `ARRAY[${value.map(literal).join(", ")}]::uuid[]`;
+  return typeof value === "number" ? String(value) : pg.escapeLiteral(String(value));
+}
+
+const queries: Record<string, (db: Database) => Promise<unknown>> = {
+  "what is due": (db) => takeDue(db, 60_000, 2_000),
+  "a claim": (db) => claim(db, "drafted", ids, 9_000),
+  "messages to draft": (db) => loadToDraft(db, ids),
+  "messages to deliver": (db) => loadToDeliver(db, ids),
+  "the newest tickets": (db) => listTickets(db, "company-3", {}, { limit: 50 }),
+  "a later page of tickets": (db) => listTickets(db, "company-3", {}, { limit: 50, before: ticketId }),
+  "one ticket": (db) => readTicket(db, "company-3", ticketId),
+  "a conversation": (db) => readConversation(db, "company-3", "api", "t3", null),
+  "what is new in a conversation": (db) => readConversation(db, "company-3", "api", "t3", ids[0] ?? ""),
+  "a page of drafts": (db) => listDrafts(db, "company-3", "api", ids[0] ?? "", 50),
+};
+
+test.each(Object.keys(queries))("%s: found by index, whatever the plan", async (name) => {
+  for (const mode of ["auto", "force_generic_plan"] as const) {
+    const plan = await plansOf(queries[name] as (db: Database) => Promise<unknown>, mode);
+    expect(plan).toContain("Index");
+    expect(plan, mode).not.toMatch(/Seq Scan on (progress|messages|tickets|drafts)/);
+  }
+});
+
+test("a search for words uses the words' indexes", async () => {
+  const plan = await plansOf(
+    (db) => listTickets(db, "company-3", { text: "t4711 words" }, { limit: 50 }),
+    "auto",
+  );
+  expect(plan).toContain("messages_words");
+  expect(plan).toContain("tickets_words");
+});
