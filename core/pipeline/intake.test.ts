@@ -48,7 +48,8 @@ async function openTestIntake() {
     set: () => undefined,
   };
   const intake = createIntake({ db, blobs, queue, metrics, log: quietLog, stalledMs: 60_000 });
-  const all = <Found extends object>(sql: string) => db.query<Found & Record<string, unknown>>(sql, sql, []);
+  const all = <Found extends object>(sql: string) =>
+    db.query<Found & Record<string, unknown>>(createHash("md5").update(sql).digest("hex"), sql, []);
   return { ...store, intake, queue, counts, kept, all };
 }
 

@@ -1,0 +1,108 @@
+import { expect, test } from "vitest";
+import { newId } from "../lib/ids.ts";
+import { saveClassifications } from "../store/classifications.ts";
+import type { Database } from "../store/database.ts";
+import { saveDeliveries, saveDrafts } from "../store/drafts.ts";
+import { newMessage, openTestStore, storeMessages } from "../testing/store.ts";
+import { compareReply, NoOpenDraft, recordReply } from "./replies.ts";
+
+const source = { company: "acme", connector: "api" };
+const draftText = "Hello Ann,\n\nyour parcel is on its way.\n\nKind regards";
+const record = (
+  db: Database,
+  fields: { text?: string; draftId?: string; externalId?: string; threadId?: string },
+) =>
+  db.transaction((runner) =>
+    recordReply(
+      runner,
+      source,
+      { kind: "agent-reply", externalId: newId(), threadId: "t", text: draftText, agent: {}, ...fields },
+      "agent:Ann",
+    ),
+  );
+
+/** A message in thread "t" with a draft. @returns the draft's id */
+async function makeDraft(db: Database, delivered = true): Promise<string> {
+  const [messageId] = (await storeMessages(db, [newMessage({ threadId: "t" })])) as [string];
+  const labels = { type: "a", priority: "b", department: "c", detail: {}, language: null, outOfScope: null };
+  await saveClassifications(db, [{ messageId, ...labels, model: "test" }]);
+  const id = newId();
+  const rest = { language: null, writtenBy: "test", sources: [], notes: [], usage: null };
+  await saveDrafts(db, [{ id, messageId, text: draftText, ...rest }]);
+  const delivery = { messageId, auditId: newId(), connector: "api", externalId: "note", created: true };
+  if (delivered) await saveDeliveries(db, [delivery]);
+  return id;
+}
+
+test("a reply is compared with its draft by its words, not by its white space", () => {
+  expect(compareReply("Hello\n\nyou", "  Hello you\n", false)).toEqual({
+    kind: "sent-unchanged",
+    editDistance: 0,
+  });
+  expect(compareReply("Hello you", "Hello You!", false)).toEqual({ kind: "edited", editDistance: 2 });
+  expect(compareReply("Hello you", "Zzz", false).kind).toBe("not-used");
+  expect(compareReply("Hello you", "Zzz", true).kind).toBe("edited");
+  expect(compareReply("", "", false)).toEqual({ kind: "sent-unchanged", editDistance: 0 });
+});
+
+test("the longest texts are compared within a moment", () => {
+  const started = performance.now();
+  compareReply("ab ".repeat(60_000), "ba ".repeat(60_000), false);
+  expect(performance.now() - started).toBeLessThan(2_000);
+});
+
+test("a reply sent as drafted is the draft's outcome, once", async () => {
+  const { db } = await openTestStore();
+  const draftId = await makeDraft(db);
+  const externalId = newId();
+  const first = await record(db, { externalId });
+  expect(first?.outcome).toEqual({ draftId, kind: "sent-unchanged", editDistance: 0 });
+  const again = await record(db, { externalId });
+  expect(again).toMatchObject({ messageId: first?.messageId, duplicate: true, outcome: null });
+  expect((await record(db, {}))?.outcome).toBeNull();
+  expect(await db.query("o", "SELECT kind FROM outcomes", [])).toEqual([{ kind: "sent-unchanged" }]);
+  expect(
+    await db.query("a", "SELECT 1 AS n FROM audit_log WHERE action = 'reply.recorded'", []),
+  ).toHaveLength(2);
+});
+
+test("a changed reply keeps how many characters were changed; a different one did not use the draft", async () => {
+  const { db } = await openTestStore();
+  await makeDraft(db);
+  expect((await record(db, { text: draftText.replace("Ann", "Bob") }))?.outcome).toMatchObject({
+    kind: "edited",
+    editDistance: 3,
+  });
+  await makeDraft(db);
+  expect((await record(db, { text: "0123456789 ".repeat(20) }))?.outcome?.kind).toBe("not-used");
+});
+
+test("a reply that names a draft which is not open is refused, and leaves nothing behind", async () => {
+  const { db } = await openTestStore();
+  await makeDraft(db);
+  await expect(record(db, { draftId: newId() })).rejects.toThrow(NoOpenDraft);
+  expect(await db.query("r", "SELECT 1 FROM messages WHERE sender = 'agent'", [])).toEqual([]);
+  expect(await db.query("a", "SELECT 1 FROM audit_log WHERE action = 'reply.recorded'", [])).toEqual([]);
+});
+
+test("a draft that was never delivered is not what a reply was made from, unless the reply names it", async () => {
+  const { db } = await openTestStore();
+  const draftId = await makeDraft(db, false);
+  expect((await record(db, {}))?.outcome).toBeNull();
+  expect((await record(db, { draftId }))?.outcome).toMatchObject({ draftId, kind: "sent-unchanged" });
+});
+
+test("a reply in a thread that is not known is nothing to record", async () => {
+  const { db } = await openTestStore();
+  expect(await record(db, { threadId: "unknown" })).toBeNull();
+});
+
+test("the same reply told twice at once is stored once, and both are told so", async () => {
+  const { db } = await openTestStore();
+  await makeDraft(db);
+  const externalId = newId();
+  const results = await Promise.all([1, 2, 3, 4].map(() => record(db, { externalId })));
+  expect(new Set(results.map((result) => result?.messageId)).size).toBe(1);
+  expect(results.filter((result) => result?.duplicate)).toHaveLength(3);
+  expect(results.filter((result) => result?.outcome)).toHaveLength(1);
+});
