@@ -42,8 +42,10 @@ export interface Instances {
   /**
    * The open connector. Throws a ConnectorError: `config` where the company has none of this name, `auth` while it is
    * paused, and whatever its `open` throws.
+   * @param use `incoming` opens the connector though it is paused: what customers send is taken in, even while the
+   *   other side refuses our credentials
    */
-  open(company: string, instance: string): Promise<OpenConnector>;
+  open(company: string, instance: string, use?: "outgoing" | "incoming"): Promise<OpenConnector>;
   /** Tells of an error that a call of the connector threw: `auth` pauses it. Never rejects. */
   report(company: string, instance: string, error: unknown): Promise<void>;
   status(): ConnectorStatus[];
@@ -146,7 +148,7 @@ export function createInstances(parts: InstancesParts): Instances {
     }
   });
 
-  /** A connector that is paused is closed as well: what it holds was refused. */
+  /** A connector that is paused stays open for what comes in; after the pause it signs in afresh. */
   const report = async (company: string, instance: string, error: unknown) => {
     const key = `${company}/${instance}`;
     const digest = directory.get(company)?.connectors.get(instance)?.digest;
@@ -155,8 +157,6 @@ export function createInstances(parts: InstancesParts): Instances {
     if (pause?.digest === digest && pause.until > Date.now()) return;
     const detail = describeError(error);
     paused.set(key, { digest, until: Date.now() + pausedMs, detail });
-    const entry = entries.get(key);
-    if (entry) void close(key, entry);
     log.error("a connector is paused: its credentials were refused. Mend them in its config", {
       connector: key,
       detail,
@@ -175,19 +175,22 @@ export function createInstances(parts: InstancesParts): Instances {
   };
 
   return {
-    async open(company, instance) {
+    async open(company, instance, use = "outgoing") {
       if (closed) throw new ConnectorError("transient", "the connectors are closed: this node stops");
       const found = find(company, instance);
       const key = `${company}/${instance}`;
       const pause = paused.get(key);
-      if (pause && pause.digest === found.digest && pause.until > Date.now()) {
+      const isPaused = pause !== undefined && pause.digest === found.digest && pause.until > Date.now();
+      if (isPaused && use === "incoming" && entries.get(key)?.open)
+        return (entries.get(key) as Entry).opening;
+      if (isPaused) {
         throw new ConnectorError("auth", `the connector ${key} is paused: ${pause.detail}`, {
           retryAfterMs: pause.until - Date.now(),
         });
       }
-      paused.delete(key);
+      if (!isPaused) paused.delete(key);
       let entry = entries.get(key);
-      if (entry && entry.digest !== found.digest) {
+      if (entry && (entry.digest !== found.digest || pause)) {
         void close(key, entry);
         entry = undefined;
       }

@@ -44,7 +44,7 @@ export async function handleRequest(
   instance: string,
   request: RawRequest,
 ): Promise<PushResult> {
-  const { spec, client, config } = await instances.open(company, instance);
+  const { spec, client, config } = await instances.open(company, instance, "incoming");
   try {
     const reply = (await spec.serve?.handle(client, request)) ?? null;
     if (reply) return { reply };
