@@ -133,7 +133,7 @@ function createServices(parts: Parts): void {
   }
   if (is("api")) {
     broker.createService(historyService({ db, blobs, instances }));
-    const health = createHealth({ db, broker, queue, instances });
+    const health = createHealth({ db, broker, queue, instances, log: logFor("health") });
     const call = <T>(action: string, params: object) => broker.call<T, object>(action, params);
     const services = { config: config.hub, directory, instances, intake, db, metrics, logFor, call, health };
     const { metricsText, onListening } = parts;

@@ -155,3 +155,27 @@ test("a dead letter keeps its error, and replay brings it back to where it died"
   await stage("delivered");
   expect(sink.deliveries).toMatchObject([{ draft: { id: message.draft.id } }]);
 });
+
+test("messages are taken in while the company's own system refuses our drafts, and wait for it", {
+  timeout: 60_000,
+}, async () => {
+  const sink = await startSink();
+  cleanUps.push(() => sink.close());
+  sink.answer = 401;
+  const api = `connectors:\n  api:\n    url: ${sink.url}\n    secret: a-secret-that-signs-the-drafts\n`;
+  const { dir } = await project({ acme: api });
+  const hub = await spawnHub(dir, await freePort());
+  cleanUps.push(() => hub.stop());
+  const key = testKey("acme");
+  const post = (externalId: string) =>
+    request(hub.url, "/v1/messages", { key, body: { externalId, text: "Where is my order?" } });
+  expect((await post("m-1")).status).toBe(202);
+  await until("the connector is paused", async () =>
+    /a connector is paused/.test(hub.output()) ? true : undefined,
+  );
+  expect(await post("m-2")).toMatchObject({ status: 202 });
+  const { body } = await request(hub.url, "/v1/tickets", { key });
+  expect((body as { tickets: Array<{ stage: string }> }).tickets.map(({ stage }) => stage)).not.toContain(
+    "dead",
+  );
+});

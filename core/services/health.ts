@@ -1,5 +1,6 @@
 /** Whether a node can do its work, and what stands in the way. */
 import type { ServiceBroker } from "moleculer";
+import type { Log } from "../../plugins/contract/connector.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import type { Instances } from "../hosting/instances.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -17,18 +18,31 @@ export interface HealthParts {
   broker: ServiceBroker;
   queue: Queue;
   instances: Instances;
+  log: Log;
 }
 
-async function attempt(look: () => Promise<object>): Promise<{ ok: boolean; detail?: string }> {
+/** What exactly is wrong goes to the log: /health is public, and errors name hosts and sockets. */
+async function attempt(
+  what: string,
+  log: Log,
+  look: () => Promise<object>,
+): Promise<{ ok: boolean; detail?: string }> {
   try {
     return { ok: true, ...(await look()) };
   } catch (error) {
-    return { ok: false, detail: describeError(error) };
+    log.warn(`${what} does not answer`, { error: describeError(error) });
+    return { ok: false, detail: `${what} does not answer: see the log` };
   }
 }
 
 /** A report for /health: the database and the classifier decide; the rest is told. Names of companies are not. */
-export function createHealth({ db, broker, queue, instances }: HealthParts): () => Promise<HealthReport> {
+export function createHealth({
+  db,
+  broker,
+  queue,
+  instances,
+  log,
+}: HealthParts): () => Promise<HealthReport> {
   let counted: { at: number; counts: Record<string, number> } | undefined;
   const counts = async () => {
     if (!counted || Date.now() - counted.at > countsMaxAgeMs)
@@ -37,11 +51,13 @@ export function createHealth({ db, broker, queue, instances }: HealthParts): () 
   };
   const look = async (): Promise<HealthReport> => {
     const [database, classifier] = await Promise.all([
-      attempt(async () => {
+      attempt("the database", log, async () => {
         await db.ping(timeoutMs);
         return { messages: await counts() };
       }),
-      attempt(() => broker.call<object, object>("classifier.status", {}, { timeout: timeoutMs })),
+      attempt("the classifier", log, () =>
+        broker.call<object, object>("classifier.status", {}, { timeout: timeoutMs }),
+      ),
     ]);
     const states = instances.status().map(({ state }) => state);
     const paused = states.filter((state) => state === "paused").length;

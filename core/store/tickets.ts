@@ -98,7 +98,7 @@ export async function listTickets(
     // The text as a whole too: addresses, links and the like are single words to PostgreSQL.
     const wanted = "(plainto_tsquery('simple', ?) || to_tsquery('simple', ?))";
     query.whereRaw(
-      `t.id IN (SELECT ticket_id FROM messages WHERE company = ? AND to_tsvector('simple', text) @@ ${wanted}
+      `t.id IN (SELECT ticket_id FROM messages WHERE company = ? AND to_tsvector('simple', left(text, 50000)) @@ ${wanted}
         UNION SELECT id FROM tickets WHERE company = ? AND to_tsvector('simple', subject) @@ ${wanted})`,
       [company, filter.text, words, company, filter.text, words],
     );

@@ -40,7 +40,8 @@ CREATE TABLE messages (
   UNIQUE (company, connector, external_id)
 );
 CREATE INDEX messages_of_ticket ON messages (ticket_id, id);
-CREATE INDEX messages_words ON messages USING gin (to_tsvector('simple', text));
+/* PostgreSQL refuses more than 1 MB of words in one text: of a very long one, the beginning is found. */
+CREATE INDEX messages_words ON messages USING gin (to_tsvector('simple', left(text, 50000)));
 
 CREATE TABLE progress (
   message_id uuid PRIMARY KEY REFERENCES messages ON DELETE CASCADE,
