@@ -26,7 +26,8 @@ export function fitTemperature(judged: readonly Judged[]): number {
 
 /**
  * @param precision the share of right answers wanted among those that are given
- * @returns the lowest confidence from which on that share is reached, 0.95 at most
+ * @returns the lowest confidence from which on that share is reached, between 0.5 and 0.95: a label that is less likely
+ *   than all others together is not given, whatever the share
  */
 export function fitThreshold(judged: readonly Judged[], temperature: number, precision: number): number {
   const answers = judged
@@ -44,5 +45,5 @@ export function fitThreshold(judged: readonly Judged[], temperature: number, pre
     if (answer.right) right += answer.weight;
     if (right / all >= precision) threshold = Math.min(threshold, answer.confidence);
   }
-  return Math.round(threshold * 1_000) / 1_000;
+  return Math.max(0.5, Math.round(threshold * 1_000) / 1_000);
 }
