@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Context, Delivered, OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { defineConnector } from "../../plugins/contract/connector.ts";
-import { ConnectorError } from "../../plugins/contract/errors.ts";
+import { ConnectorError, isConnectorError } from "../../plugins/contract/errors.ts";
 import { storableText } from "../../plugins/contract/events.ts";
 import type { Secret } from "../../plugins/contract/secret.ts";
 import { secret } from "../../plugins/contract/secret.ts";
@@ -96,7 +96,7 @@ async function post(
 
 /** True where the receiver says that it has this id already. */
 function alreadyThere(error: unknown): boolean {
-  return error instanceof ConnectorError && error.status === 409;
+  return isConnectorError(error) && error.status === 409;
 }
 
 async function putDraft(ctx: ApiContext, draft: OutgoingDraft, signal: AbortSignal): Promise<Delivered> {

@@ -1,6 +1,12 @@
 /** Deliveries: a draft to its connector, which looks it up before it writes. */
 import type { Delivered, OutgoingDraft } from "../../plugins/contract/connector.ts";
-import { ConnectorError, describeError, type ErrorKind, kindOf } from "../../plugins/contract/errors.ts";
+import {
+  ConnectorError,
+  describeError,
+  type ErrorKind,
+  isConnectorError,
+  kindOf,
+} from "../../plugins/contract/errors.ts";
 import { untilAborted } from "../lib/abort.ts";
 import type { Instances } from "./instances.ts";
 
@@ -52,7 +58,7 @@ export async function putDraft(
     return await put(instances, company, instance, draft);
   } catch (error) {
     await instances.report(company, instance, error);
-    const retryAfterMs = (error instanceof ConnectorError ? error.retryAfterMs : undefined) ?? null;
+    const retryAfterMs = (isConnectorError(error) ? error.retryAfterMs : undefined) ?? null;
     return { failed: { kind: kindOf(error), message: describeError(error), retryAfterMs } };
   }
 }

@@ -1,6 +1,6 @@
 /** `ctx.fetch`: HTTP for connectors, within the limits of the other side, with time-outs and retries. */
 import type { ConnectorFetch, ConnectorSpec } from "../../plugins/contract/connector.ts";
-import { ConnectorError } from "../../plugins/contract/errors.ts";
+import { ConnectorError, isConnectorError } from "../../plugins/contract/errors.ts";
 import { sleep } from "../lib/abort.ts";
 import { backoff } from "../lib/backoff.ts";
 import { createGate } from "../lib/gate.ts";
@@ -83,7 +83,7 @@ export function createConnectorFetch(limits: ConnectorSpec["limits"]): Connector
       try {
         return await gate(() => once(url, init), init.signal ?? undefined);
       } catch (error) {
-        if (!(error instanceof ConnectorError) || attempt >= attempts) throw error;
+        if (!isConnectorError(error) || attempt >= attempts) throw error;
         if (error.kind !== "transient" && error.kind !== "rate_limited") throw error;
         const wait = Math.max(error.retryAfterMs ?? 0, backoff(attempt, retryBackoff));
         if (wait > longestWaitMs) throw error;

@@ -1,7 +1,7 @@
 /** Pull: one node reads each source, page by page; a page and its cursor are committed together. */
 import type { CompanyDirectory } from "../../config/directory.ts";
 import type { Log, Page } from "../../plugins/contract/connector.ts";
-import { ConnectorError, describeError } from "../../plugins/contract/errors.ts";
+import { ConnectorError, describeError, isConnectorError } from "../../plugins/contract/errors.ts";
 import { sleep, untilAborted } from "../lib/abort.ts";
 import { backoff } from "../lib/backoff.ts";
 import { newId } from "../lib/ids.ts";
@@ -167,7 +167,7 @@ async function keepReading(parts: PullParts, status: PullStatus, signal: AbortSi
       status.failures++;
       status.detail = describeError(error);
       await parts.instances.report(company, instance, error);
-      const asked = error instanceof ConnectorError ? (error.retryAfterMs ?? 0) : 0;
+      const asked = isConnectorError(error) ? (error.retryAfterMs ?? 0) : 0;
       waitMs = Math.max(backoff(status.failures, retryBackoff), asked);
       parts.log.warn("reading a source failed", {
         company,

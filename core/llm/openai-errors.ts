@@ -1,6 +1,6 @@
 /** What the OpenAI client throws, as errors with a kind and with a message that says what to do. */
 import { APIConnectionError, APIError } from "openai";
-import { ConnectorError, type ErrorKind } from "../../plugins/contract/errors.ts";
+import { ConnectorError, type ErrorKind, isConnectorError } from "../../plugins/contract/errors.ts";
 
 /** Waits longer than this are not believed. In milliseconds. */
 const longestWait = 3_600_000;
@@ -18,7 +18,7 @@ export interface ErrorContext {
 
 /** An error of the contract for anything that a call threw; those that are one already come back as they are. */
 export function toDraftError(error: unknown, context: ErrorContext): ConnectorError {
-  if (error instanceof ConnectorError) return error;
+  if (isConnectorError(error)) return error;
   if (error instanceof APIConnectionError) {
     const reason = networkReason(error);
     return new ConnectorError(

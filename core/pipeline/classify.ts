@@ -1,6 +1,6 @@
 /** Classify: labels for a whole batch of messages in one call of the model. */
 import type { ClassifyItem, ClassifyResponse } from "../../ml-service/classify-schema.ts";
-import { ConnectorError } from "../../plugins/contract/errors.ts";
+import { isConnectorError } from "../../plugins/contract/errors.ts";
 import { untilAborted } from "../lib/abort.ts";
 import type { Handler, QueueItem } from "../queue/queue.ts";
 import {
@@ -38,7 +38,7 @@ function toClassification(result: ClassifyResponse["results"][number]): NewClass
 /** A failure that may lie with one message of the batch: no word of the classifier as a whole. */
 function isOfOneMessage(error: unknown): boolean {
   if (error instanceof Unavailable) return false;
-  return !(error instanceof ConnectorError) || error.kind === "permanent" || error.kind === "transient";
+  return !isConnectorError(error) || error.kind === "permanent" || error.kind === "transient";
 }
 
 export function createClassifyHandler(parts: ClassifyParts): Handler {

@@ -14,7 +14,7 @@ export interface Drafters {
 async function makeDrafter(company: Company, log: Log): Promise<Drafter> {
   const knowledge = await loadKnowledge(company);
   for (const { file, line, message } of knowledge.problems) {
-    log.warn("an article was left out", {
+    log.warn("an article or macro has a fault", {
       company: company.id,
       file: line ? `${file}:${line}` : file,
       problem: message,

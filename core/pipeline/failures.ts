@@ -1,5 +1,5 @@
 /** What happens to a message after a failed attempt, by the error's kind. */
-import { ConnectorError, describeError, kindOf } from "../../plugins/contract/errors.ts";
+import { describeError, isConnectorError, kindOf } from "../../plugins/contract/errors.ts";
 import { backoff } from "../lib/backoff.ts";
 import { storable } from "../lib/text.ts";
 import type { Step } from "../queue/queue.ts";
@@ -43,7 +43,7 @@ export interface Attempted {
 
 /** What the other side asked for, within reason: a plugin may hand over any number. */
 function askedMs(error: unknown): number {
-  const asked = error instanceof ConnectorError ? (error.retryAfterMs ?? 0) : 0;
+  const asked = isConnectorError(error) ? (error.retryAfterMs ?? 0) : 0;
   return asked > 0 ? Math.min(asked, maxAskedMs) : 0;
 }
 

@@ -34,9 +34,19 @@ export class ConnectorError extends Error {
   }
 }
 
+/**
+ * Tells a ConnectorError from other errors by what it says of itself: a plugin that brings its own copy of the contract
+ * has a class of its own.
+ */
+export function isConnectorError(error: unknown): error is ConnectorError {
+  if (error instanceof ConnectorError) return true;
+  if (!(error instanceof Error) || error.name !== "ConnectorError") return false;
+  return Object.hasOwn(errorKinds, String((error as Partial<ConnectorError>).kind));
+}
+
 /** The kind of any thrown value; unknown ones are `transient`, so that nothing is given up because of a surprise. */
 export function kindOf(error: unknown): ErrorKind {
-  return error instanceof ConnectorError ? error.kind : "transient";
+  return isConnectorError(error) ? error.kind : "transient";
 }
 
 /** A message for people: the error's own and those of its causes, without stack traces. */

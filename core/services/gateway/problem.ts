@@ -1,6 +1,6 @@
 /** Errors as `application/problem+json` (RFC 9457): what is wrong, where, and what to do. */
 import { z } from "zod";
-import { ConnectorError, describeError } from "../../../plugins/contract/errors.ts";
+import { type ConnectorError, describeError, isConnectorError } from "../../../plugins/contract/errors.ts";
 import { BlobError } from "../../blobs/blobs.ts";
 import { Refused } from "../../hosting/push.ts";
 
@@ -135,7 +135,7 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof z.ZodError) return fromZod(error);
   if (error instanceof Refused) return new Problem(401, { detail: error.message, cause: error });
-  if (error instanceof ConnectorError) return fromConnector(error);
+  if (isConnectorError(error)) return fromConnector(error);
   if (error instanceof BlobError && error.kind === "full") {
     return new Problem(507, {
       detail: `${error.message}; nothing of the message was stored`,
