@@ -14,7 +14,7 @@ export const environmentVariables: readonly EnvironmentVariable[] = [
     description: "What this node does, separated by commas: api, connectors, pipeline, ml. Default: all.",
   },
   { name: "DESKWIRE_CONFIG_DIR", description: "Folder with hub.yaml and companies/. Default: config." },
-  { name: "DESKWIRE_STATE_DIR", description: "In place of stateDir; relative to the working folder." },
+  { name: "DESKWIRE_STATE_DIR", description: "In place of stateDir; relative to the project's folder." },
   { name: "DESKWIRE_HTTP_HOST", path: ["http", "host"], description: "In place of http.host." },
   { name: "DESKWIRE_HTTP_PORT", path: ["http", "port"], description: "In place of http.port." },
   { name: "DESKWIRE_DATABASE_URL", path: ["database", "url"], description: "In place of database.url." },

@@ -21,7 +21,7 @@ export function digestOf(value: unknown): string {
 /** Files under a folder, sorted; hidden ones left out. A folder that is missing has none. */
 async function filesUnder(folder: string, depth = 0): Promise<string[]> {
   // Deeper than anyone files articles; a link back up ends here too.
-  if (depth > 8) return [];
+  if (depth > 12) return [];
   let names: string[];
   try {
     names = await readdir(folder);

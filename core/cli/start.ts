@@ -1,7 +1,10 @@
 /** deskwire start: runs a node until it is told to stop. */
+import { formatMistake } from "../../config/mistakes.ts";
+import { roles } from "../../config/schema.ts";
 import type { Company, LoadedConfig } from "../../config/types.ts";
 import { watchConfig } from "../../config/watch.ts";
 import { type Node, startNode, version } from "../../moleculer.config.ts";
+import type { Log } from "../../plugins/contract/connector.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import { audit } from "../store/audit.ts";
 import { type ProjectConfig, projectConfig } from "./project.ts";
@@ -27,6 +30,24 @@ function greet(config: LoadedConfig, node: Node, readyMs: number): void {
     lines.push("", `  Open   ${url}/#key=${key}`, `  Key    ${key}   (company "${demo.id}")`);
   else if (url) lines.push("", `  API    ${url}/v1`);
   process.stdout.write(`\n${lines.join("\n")}\n\n  Ctrl-C stops everything.\n\n`);
+}
+
+/** What is allowed but seldom meant. */
+function warn(config: LoadedConfig, log: Log): void {
+  for (const { file, line, field, message } of config.warnings)
+    log.warn(message, { file: `${file}:${line}`, field });
+  const missing = roles.filter((role) => !config.roles.includes(role));
+  if (missing.length > 0) {
+    const left = missing.join(", ");
+    log.warn(
+      `this node does not do all roles (${left}), and its queue is in memory: messages will wait there`,
+    );
+  }
+  const { host, publicUrl } = config.hub.http;
+  const open = publicUrl !== undefined || !["127.0.0.1", "::1", "localhost"].includes(host);
+  const demo = [...config.companies.values()].find((company) => company.demo);
+  if (open && demo)
+    log.warn(`the demo of "${demo.id}" is open to others: remove \`demo: true\` from its file`);
 }
 
 /** Follows the config files until the signal aborts; what happens is logged and written to the audit log. */
@@ -58,8 +79,10 @@ function follow(
       await note(id, "config.changed", { removed: company === null });
     },
     onRefused(error) {
-      log.error(`changes were refused; what was in force before stays so:\n${error.message}`);
-      void note(null, "config.refused", { mistakes: error.mistakes.length });
+      const mistakes = error.mistakes.map(formatMistake);
+      log.error("changes were refused; what was in force before stays so");
+      for (const mistake of mistakes) log.error(mistake);
+      void note(null, "config.refused", { mistakes });
     },
     onRestartNeeded: () => log.warn("hub.yaml has changed: restart to take it up"),
     onError: (error) => log.error("looking at the config failed", { error: describeError(error) }),
@@ -89,8 +112,7 @@ export async function start(projectDir: string): Promise<number> {
   const node = await startNode(config);
   const log = node.logFor("hub");
   process.on("unhandledRejection", (error) => log.error("a promise was rejected unseen", { error }));
-  for (const { file, line, field, message } of config.warnings)
-    log.warn(message, { file: `${file}:${line}`, field });
+  warn(config, log);
   greet(config, node, performance.now() - startedAt);
   const watch = new AbortController();
   const watching = follow(project, config, node, watch.signal);
