@@ -73,7 +73,8 @@ test("work that lost a deadlock is done again", async () => {
       }),
     );
   await Promise.all([both("a", "b"), both("b", "a")]);
-  expect(runs).toBe(3);
+  // Two runs, and one or more again: the loser may lose once more.
+  expect(runs).toBeGreaterThan(2);
 });
 
 test("errors of the data are told from errors of the connection", async () => {
