@@ -10,6 +10,8 @@ const secret = "a-secret-of-more-than-24-characters";
 
 function request(body: string | Uint8Array, headers: Record<string, string> = {}): RawRequest {
   return {
+    company: "demo",
+    instance: "api",
     method: "POST",
     path: "/",
     query: new URLSearchParams(),

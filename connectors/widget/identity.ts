@@ -27,6 +27,8 @@ const claimsSchema = z.looseObject({
 
 export interface Identity {
   readonly sub: string;
+  /** The id of the key that signed the token. */
+  readonly kid: string;
   readonly name?: string;
   readonly email?: string;
 }
@@ -61,7 +63,8 @@ export function readIdentity(
   }
   const header = headerSchema.safeParse(decoded(head));
   if (!header.success) return refuse("the identity token's header must be HS256 with a kid");
-  const key = Object.hasOwn(keys, header.data.kid) ? keys[header.data.kid] : undefined;
+  const { kid } = header.data;
+  const key = Object.hasOwn(keys, kid) ? keys[kid] : undefined;
   if (key === undefined) return refuse("the identity token's kid is not known here");
   const expected = createHmac("sha256", key.reveal()).update(`${head}.${body}`).digest();
   const given = Buffer.from(signature, "base64url");
@@ -79,6 +82,11 @@ export function readIdentity(
   if (nbf !== undefined && nbf > seconds + clockSkew) return refuse("the identity token is not valid yet");
   return {
     ok: true,
-    identity: { sub, ...(name === undefined ? {} : { name }), ...(email === undefined ? {} : { email }) },
+    identity: {
+      sub,
+      kid,
+      ...(name === undefined ? {} : { name }),
+      ...(email === undefined ? {} : { email }),
+    },
   };
 }

@@ -8,6 +8,7 @@ import { inkOn, widgetConfig } from "./config.ts";
 import { widget } from "./index.ts";
 import { maxVisitorText } from "./map.ts";
 import type { WidgetClient } from "./serve.ts";
+import { signSession } from "./session.ts";
 
 const identityKey = "0123456789abcdef0123456789abcdef";
 const hub = "https://hub.example";
@@ -24,12 +25,15 @@ const config = widgetConfig.parse({
 
 const read: { thread: string; after: string | undefined }[] = [];
 
-function open(settings: WidgetConfig = config): Promise<WidgetClient> {
+function open(
+  settings: WidgetConfig = config,
+  { company = "demo", instance = "widget" } = {},
+): Promise<WidgetClient> {
   const silent = () => undefined;
   const ctx: Context<WidgetConfig> = {
-    company: "demo",
+    company,
     companyName: "Fjordline Outdoor",
-    instance: "widget",
+    instance,
     config: settings,
     log: { debug: silent, info: silent, warn: silent, error: silent },
     fetch: () => Promise.reject(new Error("unused")),
@@ -56,6 +60,8 @@ function request(method: string, target: string, more: Partial<RawRequest> = {})
   const url = new URL(target, `${hub}/`);
   const { headers, ...rest } = more;
   return {
+    company: "demo",
+    instance: "widget",
     method,
     path: url.pathname,
     query: url.searchParams,
@@ -86,8 +92,8 @@ function post(token: string, body: unknown, headers: Record<string, string | und
   });
 }
 
-async function message(token: string, body: unknown) {
-  const [event] = (await widget.push?.parse(client, post(token, body))) ?? [];
+async function message(token: string, body: unknown, to: WidgetClient = client) {
+  const [event] = (await widget.push?.parse(to, post(token, body))) ?? [];
   return connectorEventSchema.parse(event);
 }
 
@@ -164,6 +170,17 @@ describe("the frame", () => {
   });
 });
 
+async function expectRefused(token: string, to: WidgetClient, place = {}) {
+  const sent = { ...post(token, { id: randomUUID(), text: "hi" }), ...place };
+  expect(widget.push?.verify(sent, to.ctx.config)).toMatchObject({ ok: false });
+  await expect(widget.push?.parse(to, sent)).rejects.toThrow("session is missing or over");
+  const headers = { authorization: `Bearer ${token}` };
+  for (const path of ["/conversation", `/files/${visitorFile}`]) {
+    const asked = { ...request("GET", path, { headers }), ...place };
+    expect(await served(asked, to)).toMatchObject({ status: 401 });
+  }
+}
+
 describe("a session", () => {
   it("is renewed on the same thread", async () => {
     const first = await session();
@@ -207,6 +224,22 @@ describe("a session", () => {
     expect(widget.push?.verify(post(token, {}), short)).toMatchObject({ ok: false });
     vi.useRealTimers();
     expect(widget.push?.verify(post(token, {}), short)).toEqual({ ok: true });
+  });
+
+  it.each([
+    { company: "other", instance: "widget" },
+    { company: "demo", instance: "widget-2" },
+  ])("is refused by another widget with the same key: $company/$instance", async (place) => {
+    const other = await open(config, place);
+    const identity = jwt({ sub: "user-7", exp: soon() });
+    for (const { token } of [await session(), await session({ identity })]) {
+      await expectRefused(token, other, place);
+      expect(await session({ token }, other)).toMatchObject({ status: 200, resumed: false });
+    }
+    const body = { id: randomUUID(), text: "hi" };
+    const here = await message((await session({ identity })).token, body);
+    const there = await message((await session({ identity }, other)).token, body, other);
+    expect("threadId" in here && "threadId" in there && here.threadId !== there.threadId).toBe(true);
   });
 
   it("is refused to other origins, and to posts without one", async () => {
@@ -300,6 +333,34 @@ describe("an identity", () => {
     expect(await session({ identity: jwt({ sub: "a", exp: soon() }) }, strict)).toMatchObject({
       status: 200,
     });
+  });
+});
+
+describe("a session from before a change of the config", () => {
+  const withKeys = (keys: Record<string, string>, required = false) =>
+    open(widgetConfig.parse({ ...plain(), identity: { keys, required } }));
+
+  it("is refused without an identity where one is required now", async () => {
+    const { token } = await session({}, await open(widgetConfig.parse(plain())));
+    const strict = await withKeys({ k1: identityKey }, true);
+    await expectRefused(token, strict);
+    const known = await session({ identity: jwt({ sub: "a", exp: soon() }) });
+    expect(widget.push?.verify(post(known.token, {}), strict.ctx.config)).toEqual({ ok: true });
+  });
+
+  it("is refused once the identity key that vouched for it is gone", async () => {
+    const { token } = await session({ identity: jwt({ sub: "a", exp: soon() }) });
+    const both = await withKeys({ k1: identityKey, k2: `${identityKey}2` }, true);
+    expect(widget.push?.verify(post(token, {}), both.ctx.config)).toEqual({ ok: true });
+    await expectRefused(token, await withKeys({ k2: `${identityKey}2` }));
+    await expectRefused(token, await open(widgetConfig.parse(plain())));
+  });
+
+  it("is refused where it names a person and no key", async () => {
+    const token = signSession(client.ctx, { thread: "u-1", exp: soon(), sub: "a" });
+    await expectRefused(token, client);
+    const made = signSession(client.ctx, { thread: "u-1", exp: soon(), sub: "a", kid: "constructor" });
+    await expectRefused(made, client);
   });
 });
 

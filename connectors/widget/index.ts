@@ -30,12 +30,13 @@ export const widget = defineConnector({
       }
       const foreign = foreignOrigin(request);
       if (foreign !== undefined) return { ok: false, reason: foreign };
-      return sessionOf(request, config.sessionKey, Date.now()) === null
+      const { company, instance } = request;
+      return sessionOf({ company, instance, config }, request, Date.now()) === null
         ? { ok: false, reason: noSession }
         : { ok: true };
     },
     parse: async ({ ctx }, request) => {
-      const session = sessionOf(request, ctx.config.sessionKey, Date.now());
+      const session = sessionOf(ctx, request, Date.now());
       // Verified a moment ago; it can only have ended since.
       if (session === null) throw new ConnectorError("permanent", noSession);
       return [toMessage(visitorBody.parse(readPost(request.body)), session, ctx.config)];

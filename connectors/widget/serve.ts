@@ -128,15 +128,15 @@ function file(client: WidgetClient, request: RawRequest): HttpReply | null {
 }
 
 function newSession(
-  config: WidgetConfig,
+  ctx: Context<WidgetConfig>,
   old: Session | null,
   identity: Identity | undefined,
   now: number,
 ): Session {
   const seconds = Math.floor(now / 1000);
-  const lasts = Math.floor(config.sessionDays * 86_400);
+  const lasts = Math.floor(ctx.config.sessionDays * 86_400);
   if (identity !== undefined) {
-    const thread = identifiedThread(config.sessionKey, identity.sub);
+    const thread = identifiedThread(ctx, identity.sub);
     return { thread, exp: seconds + Math.min(lasts, identifiedSeconds), ...identity };
   }
   // An identified session is renewed only with a fresh identity: without one the visitor has signed out.
@@ -172,10 +172,10 @@ function session(client: WidgetClient, request: RawRequest): HttpReply {
   if (config.identity?.required && identity === undefined) {
     return problem(401, "This widget needs an identity token: sign in first.");
   }
-  const old = body.token === undefined ? null : readSession(config.sessionKey, body.token, now);
-  const next = newSession(config, old, identity, now);
+  const old = body.token === undefined ? null : readSession(client.ctx, body.token, now);
+  const next = newSession(client.ctx, old, identity, now);
   return json({
-    token: signSession(config.sessionKey, next),
+    token: signSession(client.ctx, next),
     expiresAt: new Date(next.exp * 1000).toISOString(),
     identified: identity !== undefined,
     resumed: old !== null && old.thread === next.thread,
@@ -225,7 +225,7 @@ export async function handle(client: WidgetClient, request: RawRequest): Promise
   if (wanted === undefined) return file(client, request);
   const foreign = foreignOrigin(request);
   if (foreign !== undefined) return problem(403, foreign);
-  const visitor = sessionOf(request, client.ctx.config.sessionKey, Date.now());
+  const visitor = sessionOf(client.ctx, request, Date.now());
   if (visitor === null) return problem(401, "The session is missing or over: ask for a new one at /session.");
   return wanted === ""
     ? conversation(client, request, visitor.thread)

@@ -47,6 +47,8 @@ function request(
   fields: Partial<RawRequest> = {},
 ): RawRequest {
   return {
+    company: "acme",
+    instance: "desk",
     method: "POST",
     path: "/",
     query: new URLSearchParams(),

@@ -74,6 +74,10 @@ export interface Page<Cursor> {
 
 /** A request as it came in, under the connector's own address `/connect/{company}/{instance}`. */
 export interface RawRequest {
+  /** The id of the company whose connector the request is for. */
+  readonly company: string;
+  /** The connector it is for: the key under `connectors:` in the company's file. */
+  readonly instance: string;
   readonly method: string;
   /** The path after the connector's own address, "/" at least. */
   readonly path: string;

@@ -63,7 +63,11 @@ function postMessage(api: AnyConnector | undefined): Endpoint {
         const detail = `the company has no "api" connector: add \`api: {}\` under connectors in its config file`;
         throw new Problem(404, { detail });
       }
-      const request = rawRequest(raw, "/", body as Buffer, services.config, keyName);
+      const request = rawRequest(raw, "/", body as Buffer, services.config, {
+        company: company.id,
+        instance,
+        apiKey: keyName,
+      });
       const result = await handleRequest(services, company.id, instance, request).catch((error: unknown) => {
         // Told apart for the client: no JSON at all (400, 415), or JSON with wrong content (422).
         if (kindOf(error) === "permanent") parseJson(raw, body as Buffer);

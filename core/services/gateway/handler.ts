@@ -160,7 +160,11 @@ export function createHandlers(services: Services): Handlers {
         services,
         companyId,
         instanceId,
-        rawRequest(request, rest, bytes, config, keyName),
+        rawRequest(request, rest, bytes, config, {
+          company: companyId,
+          instance: instanceId,
+          apiKey: keyName,
+        }),
       );
       if ("reply" in result) return result.reply;
       if ("notFound" in result)

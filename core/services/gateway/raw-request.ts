@@ -17,13 +17,20 @@ export function originOf(request: IncomingMessage, config: HubConfig): string {
   return URL.canParse(origin) ? new URL(origin).origin : "http://localhost";
 }
 
+/** The connector that a request is for, and the company's API key that was found valid in it. */
+export interface Target {
+  company: string;
+  instance: string;
+  apiKey?: string | undefined;
+}
+
 /** @param path the part of the address that belongs to the connector, "/" at least */
 export function rawRequest(
   request: IncomingMessage & { originalUrl?: string },
   path: string,
   body: Buffer,
   config: HubConfig,
-  apiKey?: string,
+  { company, instance, apiKey }: Target,
 ): RawRequest {
   const url = new URL(request.originalUrl ?? request.url ?? "/", originOf(request, config));
   const headers: Record<string, string> = {};
@@ -31,6 +38,8 @@ export function rawRequest(
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
   }
   return {
+    company,
+    instance,
     method: request.method ?? "GET",
     path,
     query: url.searchParams,
