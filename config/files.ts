@@ -1,7 +1,9 @@
 /** Looks at files and folders of the configuration: what is there, and whether it has changed. */
 import { createHmac, randomBytes } from "node:crypto";
-import { readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import type { Dirent } from "node:fs";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { deepestFolder, isMarkdownName, largestFile, mostFiles } from "./knowledge-files.ts";
 
 /** Keyed anew in each process: a digest says that two values differ, and nothing about a short secret among them. */
 const digestKey = randomBytes(32);
@@ -18,55 +20,100 @@ export function digestOf(value: unknown): string {
     .digest("base64url");
 }
 
-/** Files under a folder, sorted; hidden ones left out. A folder that is missing has none. */
-async function filesUnder(folder: string, depth = 0): Promise<string[]> {
-  // Deeper than anyone files articles; a link back up ends here too.
-  if (depth > 12) return [];
-  let names: string[];
+interface FoundFile {
+  /** Under the folder's name as it was given. */
+  path: string;
+  /** A link to a file that is not under the folder: articles are not read from there. */
+  outside: boolean;
+}
+
+/**
+ * The Markdown files under a folder, and the YAML files right in it, in a fixed order; hidden ones left out.
+ * Links are followed within the folder, and each file and folder is visited once. A folder that is missing has none.
+ */
+async function filesUnder(folder: string): Promise<FoundFile[]> {
+  const root = await realpathOrNull(folder);
+  if (root === null) return [];
+  const within = root.endsWith(sep) ? root : root + sep;
+  const found: FoundFile[] = [];
+  const seen = new Set([root]);
+  let articles = 0;
+
+  async function visit(entry: Dirent, real: string, path: string, depth: number): Promise<void> {
+    const isArticle = isMarkdownName(entry.name);
+    const isYaml = depth === 0 && /\.ya?ml$/i.test(entry.name);
+    if (entry.isFile() && !isArticle && !isYaml) return;
+    const info = entry.isFile() || entry.isDirectory() ? entry : await statOrNull(real);
+    const outside = !real.startsWith(within);
+    if (info?.isDirectory() && !outside && !seen.has(real)) {
+      seen.add(real);
+      await walk(real, path, depth + 1);
+    } else if (info?.isFile() && (isYaml || (isArticle && articles < mostFiles)) && !seen.has(real)) {
+      seen.add(real);
+      if (isArticle) articles++;
+      found.push({ path, outside });
+    }
+  }
+
+  async function walk(realFolder: string, shown: string, depth: number): Promise<void> {
+    if (depth > deepestFolder || articles >= mostFiles) return;
+    for (const entry of await entriesOf(realFolder)) {
+      const place = join(realFolder, entry.name);
+      // Only a link can lead elsewhere; asking for each file would double the work of every look.
+      const real = entry.isFile() || entry.isDirectory() ? place : await realpathOrNull(place);
+      if (real !== null) await visit(entry, real, join(shown, entry.name), depth);
+    }
+  }
+
+  await walk(root, folder, 0);
+  return found;
+}
+
+async function entriesOf(folder: string): Promise<Dirent[]> {
   try {
-    names = await readdir(folder);
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries
+      .filter(({ name }) => !name.startsWith("."))
+      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   } catch (error) {
     if (isGone(error)) return [];
     throw error;
   }
-  const found: string[] = [];
-  for (const name of names.sort()) {
-    if (name.startsWith(".")) continue;
-    const path = join(folder, name);
-    const entry = await statOrNull(path);
-    if (entry?.isDirectory()) found.push(...(await filesUnder(path, depth + 1)));
-    else if (entry?.isFile()) found.push(path);
-  }
-  return found;
 }
 
-/** A digest of the files under some folders: their places and contents. */
+/** A digest of the articles under some folders: their places and contents. */
 export async function digestFolders(folders: readonly string[]): Promise<string> {
   const parts: unknown[] = [];
   for (const folder of folders) {
-    for (const file of await filesUnder(folder)) {
-      try {
-        parts.push([
-          file,
-          createHmac("sha256", digestKey)
-            .update(await readFile(file))
-            .digest("base64url"),
-        ]);
-      } catch (error) {
-        // Deleted meanwhile, or not ours to read: either way a state of its own.
-        parts.push([file, (error as NodeJS.ErrnoException).code ?? String(error)]);
-      }
+    for (const { path, outside } of await filesUnder(folder)) {
+      if (!outside && isMarkdownName(path)) parts.push([path, await digestOfFile(path)]);
     }
   }
   return digestOf(parts);
 }
 
-/** What `stat` says of files and of all that is under folders, as one string: it differs where something was changed. */
+async function digestOfFile(path: string): Promise<string> {
+  try {
+    if ((await stat(path)).size > largestFile) return "too large";
+    return createHmac("sha256", digestKey)
+      .update(await readFile(path))
+      .digest("base64url");
+  } catch (error) {
+    // Deleted meanwhile, or not ours to read: either way a state of its own.
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+}
+
+/**
+ * What `stat` says of files, and of the articles and YAML files under folders, as one string: it differs where
+ * something was changed.
+ */
 export async function signatureOf(paths: readonly string[]): Promise<string> {
   const parts: string[] = [];
   for (const path of paths) {
     const entry = await statOrNull(path);
-    const files = entry?.isDirectory() ? await filesUnder(path) : [path];
+    // A company's file may be a link to one elsewhere: `stat` alone reads nothing of it.
+    const files = entry?.isDirectory() ? (await filesUnder(path)).map((file) => file.path) : [path];
     parts.push(`${path}${entry ? "" : " missing"}`);
     for (const file of files) {
       const found = await statOrNull(file);
@@ -80,6 +127,15 @@ export async function signatureOf(paths: readonly string[]): Promise<string> {
 export async function statOrNull(path: string) {
   try {
     return await stat(path);
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
+}
+
+async function realpathOrNull(path: string): Promise<string | null> {
+  try {
+    return await realpath(path);
   } catch (error) {
     if (isGone(error)) return null;
     throw error;

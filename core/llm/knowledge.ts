@@ -2,18 +2,13 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import path from "node:path";
+import { deepestFolder, isMarkdownName, largestFile, mostFiles } from "../../config/knowledge-files.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import { textFault } from "../../plugins/contract/events.ts";
 import { parseFrontMatter } from "./front-matter.ts";
 import { detectLanguage } from "./language.ts";
 import { firstHeading, type Section, sectionsOf, toPlainText } from "./markdown.ts";
 import { unknownPlaceholders } from "./placeholders.ts";
-
-/** Larger files are refused. In bytes. */
-export const largestFile = 1_000_000;
-/** The most files of one folder. */
-export const mostFiles = 5_000;
-const deepest = 12;
 
 export interface Article {
   /** The folder's name and the path in it, with `/`, e.g. `knowledge/returns.md`. */
@@ -140,12 +135,12 @@ async function readFolder(dir: string, problems: KnowledgeProblem[]): Promise<So
     seen.add(real);
     const info = await stat(real);
     if (info.isDirectory()) await readEntries(real, shown, depth + 1);
-    else if (info.isFile() && /\.(?:md|markdown)$/i.test(shown)) await readSource(real, shown, info.size);
+    else if (info.isFile() && isMarkdownName(shown)) await readSource(real, shown, info.size);
   }
 
   async function readEntries(folder: string, shown: string, depth: number): Promise<void> {
-    if (depth > deepest) {
-      problems.push({ file: shown, message: `folders deeper than ${deepest} are not read` });
+    if (depth > deepestFolder) {
+      problems.push({ file: shown, message: `folders deeper than ${deepestFolder} are not read` });
       return;
     }
     const names = (await readdir(folder)).filter((name) => !name.startsWith(".")).sort();
