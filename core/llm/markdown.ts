@@ -10,8 +10,11 @@ export interface Section {
 /** Sections longer than this are cut between paragraphs, so that a draft can quote one whole. In characters. */
 export const longestSection = 1_500;
 
-const headingLine = /^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$/;
-const fenceLine = /^ {0,3}(```+|~~~+)/;
+/**
+ * Longer lines are text and nothing else. Everything here takes time in proportion to the length of the article
+ * whatever it holds: no pattern may look for its end over a whole line from many places of it.
+ */
+const longestLine = 4_000;
 
 /** The text of the first heading, if the Markdown has one. */
 export function firstHeading(markdown: string): string | null {
@@ -45,10 +48,10 @@ function splitAtHeadings(markdown: string): Array<{ heading: string | null; line
   parts.push(current);
   let fence: string | null = null;
   for (const line of markdown.split("\n")) {
-    const mark = line.match(fenceLine)?.[1]?.slice(0, 3) ?? null;
+    const mark = fenceOf(line);
     if (mark !== null) fence = fence === null ? mark : fence === mark ? null : fence;
-    const heading = fence === null ? line.match(headingLine)?.[2] : undefined;
-    if (heading === undefined) current.lines.push(line);
+    const heading = fence === null ? headingOf(line) : null;
+    if (heading === null) current.lines.push(line);
     else {
       current = { heading: inlineText(heading), lines: [] };
       parts.push(current);
@@ -94,11 +97,12 @@ export function breakBefore(text: string, limit: number): number {
  * @param options.unwrap joins the lines of a paragraph; otherwise line breaks stay as they were written
  */
 export function toPlainText(markdown: string, options: { unwrap: boolean }): string {
-  const lines: string[] = [];
+  /** Each line in the parts that it is joined of. */
+  const lines: string[][] = [];
   let fence = false;
   let open = false;
-  for (const line of markdown.replace(/<!--[\s\S]*?-->/g, "").split("\n")) {
-    if (fenceLine.test(line)) {
+  for (const line of withoutComments(markdown).split("\n")) {
+    if (fenceOf(line) !== null) {
       fence = !fence;
       open = false;
       continue;
@@ -106,56 +110,101 @@ export function toPlainText(markdown: string, options: { unwrap: boolean }): str
     if (!fence && isRule(line)) continue;
     const plain = fence ? line : plainLine(line);
     const last = lines.at(-1);
+    const blank = line.trim() === "";
     // A paragraph or a list item goes on in the next line, unless that begins something of its own.
-    if (options.unwrap && open && last !== undefined && /\S/.test(line) && !startsBlock(line)) {
-      lines[lines.length - 1] = `${last.trimEnd()} ${plain.trimStart()}`;
-    } else lines.push(plain);
-    open =
-      !fence && /\S/.test(line) && !headingLine.test(line) && !isTableRow(line) && !/(?: {2}|\\)$/.test(line);
+    if (options.unwrap && open && last !== undefined && !blank && !startsBlock(line)) last.push(plain.trim());
+    else lines.push([plain]);
+    open = !fence && !blank && !endsItself(line);
   }
   return lines
+    .map((parts) => withoutTrailing(joined(parts), " \t"))
     .join("\n")
-    .replace(/[ \t]+$/gm, "")
     .replace(/\n{3,}/g, "\n\n")
     .trim();
 }
 
+function joined([first = "", ...rest]: readonly string[]): string {
+  return rest.length === 0 ? first : [first.trimEnd(), ...rest].filter((part) => part !== "").join(" ");
+}
+
+function withoutTrailing(text: string, characters: string): string {
+  let end = text.length;
+  while (end > 0 && characters.includes(text.charAt(end - 1))) end--;
+  return text.slice(0, end);
+}
+
+function withoutComments(markdown: string): string {
+  const kept: string[] = [];
+  let from = 0;
+  for (;;) {
+    const start = markdown.indexOf("<!--", from);
+    const end = start < 0 ? -1 : markdown.indexOf("-->", start + 4);
+    if (end < 0) return kept.join("") + markdown.slice(from);
+    kept.push(markdown.slice(from, start));
+    from = end + 3;
+  }
+}
+
+/** The first three characters of a line that begins or ends a block of code, or null for other lines. */
+function fenceOf(line: string): string | null {
+  return line.length > longestLine ? null : (line.match(/^ {0,3}(```|~~~)/)?.[1] ?? null);
+}
+
+/** The text of a heading, or null for other lines. */
+function headingOf(line: string): string | null {
+  const start = line.length > longestLine ? undefined : line.match(/^ {0,3}#{1,6}(?=\s)/)?.[0];
+  return start === undefined ? null : withoutTrailing(line.slice(start.length).trim(), "#").trimEnd();
+}
+
 /** A line between parts, or under the head of a table. */
 function isRule(line: string): boolean {
-  return /^\s*(?:[-*_]\s*){3,}$/.test(line) || (/^[\s:|-]+$/.test(line) && line.includes("---"));
+  if (line.length > longestLine) return false;
+  return /^[-*_]{3,}$/.test(line.replace(/\s+/g, "")) || (/^[\s:|-]+$/.test(line) && line.includes("---"));
 }
 
 function isTableRow(line: string): boolean {
-  return /^\s*\|.*\|\s*$/.test(line);
+  if (line.length > longestLine) return false;
+  const row = line.trim();
+  return row.length >= 2 && row.startsWith("|") && row.endsWith("|");
 }
 
 function startsBlock(line: string): boolean {
-  return /^\s*(?:[*+-]|\d{1,3}[.)]|>)\s/.test(line) || headingLine.test(line) || isTableRow(line);
+  if (line.length > longestLine) return false;
+  return /^(?:[*+-]|\d{1,3}[.)]|>)\s/.test(line.trimStart()) || headingOf(line) !== null || isTableRow(line);
+}
+
+/** Whether the next line cannot belong to the same paragraph: two spaces or a backslash at the end break it. */
+function endsItself(line: string): boolean {
+  return line.endsWith("  ") || line.endsWith("\\") || headingOf(line) !== null || isTableRow(line);
 }
 
 function plainLine(line: string): string {
-  const heading = line.match(headingLine)?.[2];
-  if (heading !== undefined) return inlineText(heading);
+  if (line.length > longestLine) return line;
+  const heading = headingOf(line);
+  if (heading !== null) return inlineText(heading);
   if (isTableRow(line)) {
     const cells = line.trim().slice(1, -1).split("|");
     return cells.map((cell) => inlineText(cell.trim())).join(" – ");
   }
-  const item = line.match(/^(\s*)[*+-]\s+(.*)$/);
-  if (item) return `${item[1] ?? ""}- ${inlineText(item[2] ?? "")}`;
-  return inlineText(line.replace(/^\s*(?:>\s?)+/, ""));
+  const text = line.trimStart();
+  const indent = line.slice(0, line.length - text.length);
+  if (/^[*+-]\s/.test(text)) return `${indent}- ${inlineText(text.slice(1).trimStart())}`;
+  return inlineText(text.startsWith(">") ? text.replace(/^(?:>\s?)+/, "") : line);
 }
 
+/** A line without its marks. What stands between two marks is looked for over 500 characters, an address over 2,000. */
 function inlineText(text: string): string {
   return text
-    .replace(/!\[([^\]]*)\]\([^()\s]*(?:\s+"[^"]*")?\)/g, "$1")
-    .replace(/\[([^\]]+)\]\(<?([^()\s<>]+)>?(?:\s+"[^"]*")?\)/g, (_, label: string, url: string) =>
-      linkText(label, url),
+    .replace(/!\[([^[\]]{0,500})\]\([^()\s]{0,2000}(?:\s{1,9}"[^"]{0,500}")?\)/g, "$1")
+    .replace(
+      /\[([^[\]]{1,500})\]\(<?([^()\s<>]{1,2000})>?(?:\s{1,9}"[^"]{0,500}")?\)/g,
+      (_, label: string, url: string) => linkText(label, url),
     )
-    .replace(/<(https?:\/\/[^<>\s]+|[^<>\s@]+@[^<>\s]+)>/g, "$1")
+    .replace(/<(https?:\/\/[^<>\s]{1,2000}|[^<>\s@]{1,500}@[^<>\s]{1,500})>/g, "$1")
     .replace(/<\/?[a-zA-Z][^<>]{0,200}>/g, "")
-    .replace(/(\*\*|__)(?=\S)(.+?)(?<=\S)\1/g, "$2")
-    .replace(/(?<![\p{L}\p{N}*_])([*_])(?=\S)([^*_]+?)(?<=\S)\1(?![\p{L}\p{N}*_])/gu, "$2")
-    .replace(/(`+)(.+?)\1/g, "$2")
+    .replace(/(\*\*|__)(?=\S)(.{1,500}?)(?<=\S)\1/g, "$2")
+    .replace(/(?<![\p{L}\p{N}*_])([*_])(?=\S)([^*_]{1,500}?)(?<=\S)\1(?![\p{L}\p{N}*_])/gu, "$2")
+    .replace(/(?<!`)(`{1,9})(?!`)(.{1,500}?)(?<!`)\1(?!`)/g, "$2")
     .replace(/\\([\\`*_{}[\]()#+\-.!|<>])/g, "$1");
 }
 
