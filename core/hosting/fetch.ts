@@ -4,9 +4,11 @@ import { ConnectorError, isConnectorError } from "../../plugins/contract/errors.
 import { sleep } from "../lib/abort.ts";
 import { backoff } from "../lib/backoff.ts";
 import { createGate } from "../lib/gate.ts";
+import { limitBody } from "../lib/limit-body.ts";
 
 const defaultTimeoutMs = 15_000;
 const defaultAttempts = 3;
+const defaultMaxBytes = 10_000_000;
 const retryBackoff = { firstMs: 300, maxMs: 10_000 };
 /** A wait that the other side asks for and that is longer than this is left to the pipeline, in milliseconds. */
 const longestWaitMs = 10_000;
@@ -58,7 +60,7 @@ export function createConnectorFetch(limits: ConnectorSpec["limits"]): Connector
   const gate = createGate(limits);
 
   const once: ConnectorFetch = async (url, init = {}) => {
-    const { timeoutMs = defaultTimeoutMs, attempts: _, ...rest } = init;
+    const { timeoutMs = defaultTimeoutMs, maxBytes = defaultMaxBytes, attempts: _, ...rest } = init;
     const what = `${rest.method ?? "GET"} ${shownUrl(url)}`;
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = rest.signal ? AbortSignal.any([rest.signal, timeout]) : timeout;
@@ -71,7 +73,7 @@ export function createConnectorFetch(limits: ConnectorSpec["limits"]): Connector
       if (timeout.aborted) throw new ConnectorError("transient", `${what} took longer than ${timeoutMs} ms`);
       throw errorBefore(error, what);
     }
-    if (response.status < 400) return response;
+    if (response.status < 400) return limitBody(response, maxBytes);
     // Nobody reads the body: the connection must not wait for it. That it may break on the way changes nothing.
     response.body?.cancel().catch(() => undefined);
     throw errorFor(response, what);

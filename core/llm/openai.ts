@@ -2,6 +2,7 @@
 import OpenAI from "openai";
 import type { DrafterConfig } from "../../config/schema.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
+import { limitBody } from "../lib/limit-body.ts";
 import type { Drafter, DraftRequest, DraftResult } from "./drafter.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { detectLanguage } from "./language.ts";
@@ -77,6 +78,9 @@ export function createOpenAiDrafter({ config, knowledge, log, ...rest }: OpenAiD
   };
 }
 
+/** The largest answer of an API that is read, in bytes: drafts are a thousandth of it. */
+const maxAnswerBytes = 4_000_000;
+
 /** Local servers want no key, the client wants one all the same. */
 const noKey = "no-key-needed";
 
@@ -100,6 +104,7 @@ function createCall(
     logLevel: "off",
     timeout: config.timeoutMs,
     maxRetries: 0,
+    fetch: async (url, init) => limitBody(await fetch(url, init), maxAnswerBytes),
   });
   const dialect: Dialect = { maxTokens: "max_tokens", temperature: true };
 
