@@ -5,7 +5,8 @@ import { handleRequest } from "../../hosting/push.ts";
 import { newId } from "../../lib/ids.ts";
 import { createLimiter } from "../../lib/limiter.ts";
 import { createAuthentication, take } from "./authentication.ts";
-import { discardBody, endSoon, parseJson, readBody } from "./body.ts";
+import { announcedSize, discardBody, endSoon, parseJson, readBody } from "./body.ts";
+import { createBodyBudget } from "./body-budget.ts";
 import type { Endpoint, Reply } from "./endpoint.ts";
 import { fromZod, Problem, toProblem } from "./problem.ts";
 import { addressOf, rawRequest } from "./raw-request.ts";
@@ -101,6 +102,28 @@ export function createHandlers(services: Services): Handlers {
     burst: Math.ceil(burst * connectorShare),
   });
 
+  const budget = createBodyBudget();
+
+  /** Reads a body and works on it, with its size set aside for as long as that takes. */
+  const withBody = async <T>(
+    request: IncomingMessage,
+    sender: string,
+    work: (body: Buffer) => Promise<T>,
+  ): Promise<T> => {
+    const { maxBodyBytes } = config.http;
+    const isSized =
+      request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] === undefined;
+    const release = budget.take(
+      sender,
+      Math.min(isSized ? announcedSize(request) : maxBodyBytes, maxBodyBytes),
+    );
+    try {
+      return await work(await readBody(request, maxBodyBytes));
+    } finally {
+      release();
+    }
+  };
+
   const guarded =
     (route: string, answer: (request: GatewayRequest) => Promise<Reply>): RequestHandler =>
     async (request, response) => {
@@ -136,14 +159,15 @@ export function createHandlers(services: Services): Handlers {
           params: params ? parse(params, request.$params.params ?? {}) : undefined,
           query: query ? parse(query, request.query) : {},
         };
-        const bytes = method === "POST" ? await readBody(request, config.http.maxBodyBytes) : Buffer.alloc(0);
-        // The connector parses its own bodies, over the raw bytes.
-        const parsed = {
-          ...given,
-          body: rawBody ? bytes : body ? parse(body, parseJson(request, bytes)) : undefined,
-        };
         const company = who?.company as NonNullable<typeof who>["company"];
-        return endpoint.handle({ company, keyName: who?.keyName ?? "", raw: request, services, ...parsed });
+        const keyName = who?.keyName ?? "";
+        const handle = (body: unknown) =>
+          endpoint.handle({ company, keyName, raw: request, services, ...given, body });
+        if (method !== "POST") return handle(undefined);
+        return withBody(request, `key ${company?.id}/${keyName}`, async (bytes) =>
+          // The connector parses its own bodies, over the raw bytes.
+          handle(rawBody ? bytes : body ? parse(body, parseJson(request, bytes)) : undefined),
+        );
       });
     },
     connector: guarded("/connect", async (request) => {
@@ -152,19 +176,21 @@ export function createHandlers(services: Services): Handlers {
       if (!services.directory.get(companyId)?.connectors.has(instanceId)) {
         throw new Problem(404, { detail: "there is no such connector" });
       }
-      take(perAddress, `${companyId}/${instanceId}/${addressOf(request, config)}`);
-      const bytes = await readBody(request, config.http.maxBodyBytes);
+      const address = addressOf(request, config);
+      take(perAddress, `${companyId}/${instanceId}/${address}`);
       const keyName = authentication.keyOf(request, companyId);
       const rest = `/${(Array.isArray(path) ? path : [path]).join("/")}`;
-      const result = await handleRequest(
-        services,
-        companyId,
-        instanceId,
-        rawRequest(request, rest, bytes, config, {
-          company: companyId,
-          instance: instanceId,
-          apiKey: keyName,
-        }),
+      const result = await withBody(request, `address ${address}`, (bytes) =>
+        handleRequest(
+          services,
+          companyId,
+          instanceId,
+          rawRequest(request, rest, bytes, config, {
+            company: companyId,
+            instance: instanceId,
+            apiKey: keyName,
+          }),
+        ),
       );
       if ("reply" in result) return result.reply;
       if ("notFound" in result)
