@@ -6,6 +6,12 @@ const maxPerCompany = 20_000;
 /** Milliseconds before an item whose handler failed is handed over again. */
 const pauseMs = 1_000;
 
+/**
+ * A company has at most this many times as many items in work as there are free places: one alone takes up to seven in
+ * eight, several take less each, and some stay free for those who come. So calls that hang hold up their own company alone.
+ */
+const freeShare = 7;
+
 interface Lane {
   items: QueueItem[];
   /** Index of the first item that has not been taken: shifting an array for each item would copy it. */
@@ -32,17 +38,25 @@ function createLanes() {
       size++;
       return true;
     },
-    take(max: number): QueueItem[] {
+    /** @param admit asked for each item before it is taken; a company that is refused is passed over */
+    take(max: number, admit: (company: string) => boolean): QueueItem[] {
       const taken: QueueItem[] = [];
-      while (taken.length < max && size > 0) {
+      let refused = 0;
+      while (taken.length < max && refused < lanes.size) {
         const next = lanes.entries().next().value;
         if (!next) break;
         const [company, lane] = next;
+        // A Map keeps the order of insertion: to delete and set again sends the company to the end of the round.
+        lanes.delete(company);
+        if (!admit(company)) {
+          refused++;
+          lanes.set(company, lane);
+          continue;
+        }
+        refused = 0;
         taken.push(lane.items[lane.head] as QueueItem);
         lane.head++;
         size--;
-        // A Map keeps the order of insertion: to delete and set again sends the company to the end of the round.
-        lanes.delete(company);
         if (lane.head < lane.items.length) {
           if (lane.head > 1_000 && lane.head * 2 > lane.items.length) {
             lane.items = lane.items.slice(lane.head);
@@ -59,6 +73,8 @@ function createLanes() {
 function createChannel() {
   const lanes = createLanes();
   const waiting = new Set<string>();
+  /** How many items of each company are in work. */
+  const places = new Map<string, number>();
   /** Items in work by id, and whether they were published again meanwhile: then they are handed over once more. */
   const inWork = new Map<string, { again: boolean }>();
   const timers = new Set<NodeJS.Timeout>();
@@ -92,6 +108,9 @@ function createChannel() {
   const settle = (item: QueueItem, failed: boolean) => {
     const again = inWork.get(item.id)?.again;
     inWork.delete(item.id);
+    const left = (places.get(item.company) ?? 1) - 1;
+    if (left > 0) places.set(item.company, left);
+    else places.delete(item.company);
     if (failed) addLater(item);
     else if (again) add([item]);
     if (inWork.size === 0) {
@@ -104,7 +123,15 @@ function createChannel() {
     planned = false;
     while (consumer && lanes.size > 0 && inWork.size < consumer.options.concurrency) {
       const { options, handler } = consumer;
-      const items = lanes.take(Math.min(options.batch, options.concurrency - inWork.size));
+      let free = options.concurrency - inWork.size;
+      const items = lanes.take(Math.min(options.batch, free), (company) => {
+        const own = places.get(company) ?? 0;
+        if (own >= freeShare * free) return false;
+        places.set(company, own + 1);
+        free--;
+        return true;
+      });
+      if (items.length === 0) return;
       for (const { id } of items) {
         waiting.delete(id);
         inWork.set(id, { again: false });
