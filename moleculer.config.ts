@@ -26,7 +26,7 @@ import { createHealth } from "./core/services/health.ts";
 import { historyService } from "./core/services/history.service.ts";
 import { pipelineService } from "./core/services/pipeline.service.ts";
 import { type Connection, type Database, openDatabase } from "./core/store/database.ts";
-import { startEmbeddedPostgres } from "./core/store/embedded-postgres.ts";
+import { keepEmbeddedPostgres } from "./core/store/keep-postgres.ts";
 import { migrate } from "./core/store/migrate.ts";
 import { becomeSoleNode } from "./core/store/sole-node.ts";
 import { classifierService } from "./ml-service/classifier.service.ts";
@@ -65,7 +65,7 @@ async function connect(
   releaser: Releaser,
 ): Promise<Connection> {
   if (hub.database.url) return { connectionString: hub.database.url.reveal() };
-  const embedded = await startEmbeddedPostgres({ dir: join(stateDir, "postgres"), log: logFor("postgres") });
+  const embedded = await keepEmbeddedPostgres({ dir: join(stateDir, "postgres"), log: logFor("postgres") });
   releaser.add("the embedded database", () => embedded.stop());
   return embedded.connection;
 }
