@@ -5,7 +5,7 @@ import { projectConfig } from "./project.ts";
 
 /** @throws ConfigError with all mistakes */
 export async function check(project: string): Promise<number> {
-  const { companies, warnings } = await projectConfig(project, false).load();
+  const { companies, warnings, stateDir } = await projectConfig(project, false).load();
   for (const warning of warnings) process.stderr.write(`warning: ${formatMistake(warning)}\n`);
   for (const company of companies.values()) {
     const { articles, macros, problems } = await loadKnowledge(company);
@@ -16,6 +16,6 @@ export async function check(project: string): Promise<number> {
     const known = `${articles.length} articles, ${macros.length} macros`;
     process.stdout.write(`${company.id} (${company.name}): ${list}; ${known}\n`);
   }
-  process.stdout.write("the configuration is valid\n");
+  process.stdout.write(`data and generated secrets: ${stateDir}\nthe configuration is valid\n`);
   return 0;
 }

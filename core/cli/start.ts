@@ -29,6 +29,7 @@ function greet(config: LoadedConfig, node: Node, readyMs: number): void {
   if (url && demo && key)
     lines.push("", `  Open   ${url}/#key=${key}`, `  Key    ${key}   (company "${demo.id}")`);
   else if (url) lines.push("", `  API    ${url}/v1`);
+  lines.push(`  Data   ${config.stateDir}`);
   process.stdout.write(`\n${lines.join("\n")}\n\n  Ctrl-C stops everything.\n\n`);
 }
 
