@@ -70,4 +70,15 @@ describe("buildPrompt", () => {
     expect(content).toContain("(earlier messages left out)");
     expect(content.isWellFormed()).toBe(true);
   });
+
+  test("takes no time over a text that is made to take it", () => {
+    for (const text of [`a<${" ".repeat(199_000)}x`, "<".repeat(200_000), "< / ".repeat(50_000)]) {
+      const started = performance.now();
+      buildPrompt(
+        { ...request, subject: text, conversation: [{ from: "requester", name: null, text, at }] },
+        { articles: [], macros: [] },
+      );
+      expect(performance.now() - started).toBeLessThan(1_000);
+    }
+  });
 });

@@ -60,7 +60,7 @@ function systemText(request: DraftRequest, options: PromptOptions): string {
 function userText(request: DraftRequest, options: PromptOptions): string {
   const subject = request.subject?.trim() ?? "";
   const parts = [`<sources>\n${sourcesText(options)}\n</sources>`];
-  if (subject !== "") parts.push(`<subject>${cut(fence(subject), budgets.subject)}</subject>`);
+  if (subject !== "") parts.push(`<subject>${fence(cut(subject, budgets.subject))}</subject>`);
   parts.push(`<conversation>\n${conversationText(request)}\n</conversation>`);
   const { labels, requesterName } = request;
   if (labels) {
@@ -89,12 +89,12 @@ function sourcesText({ articles, macros }: PromptOptions): string {
 function articleText({ article, section }: ArticleHit): string {
   const title = section.heading === null ? article.title : `${article.title}: ${section.heading}`;
   const url = article.url === undefined ? "" : `\n${article.url}`;
-  return `<source>\n${fence(title)}${url}\n${cut(fence(section.text), budgets.source)}\n</source>`;
+  return `<source>\n${fence(title)}${url}\n${fence(cut(section.text, budgets.source))}\n</source>`;
 }
 
 function macroText(macro: Macro): string {
   const title = `A reply that the team uses for: ${macro.title}`;
-  return `<source>\n${fence(title)}\n${cut(fence(macro.text), budgets.source)}\n</source>`;
+  return `<source>\n${fence(title)}\n${fence(cut(macro.text, budgets.source))}\n</source>`;
 }
 
 /** The newest messages, oldest first, as many as the budget holds; the last one is always there. */
@@ -103,7 +103,7 @@ function conversationText({ conversation }: DraftRequest): string {
   let left = budgets.conversation;
   for (const { from, text, at } of conversation.toReversed()) {
     const who = from === "requester" ? "customer" : "agent";
-    const body = cut(fence(text.trim()), budgets.message);
+    const body = fence(cut(text.trim(), budgets.message));
     const entry = `<message from="${who}" at="${at.toISOString()}">\n${body}\n</message>`;
     if (kept.length > 0 && entry.length > left) {
       kept.push("(earlier messages left out)");
@@ -117,7 +117,8 @@ function conversationText({ conversation }: DraftRequest): string {
 
 /** Keeps a text from closing the block that it stands in, or from opening one of its own. */
 function fence(text: string): string {
-  return text.replace(/<(?=\s*\/?\s*(?:sources?|subject|conversation|message)\b)/gi, "‹");
+  // A model reads "< / source>" as a tag as well; the spaces are bounded so that a text full of them costs no time.
+  return text.replace(/<(?=\s{0,20}\/?\s{0,20}(?:sources?|subject|conversation|message)\b)/gi, "‹");
 }
 
 /** A long text with its middle left out: what is asked stands at its beginning or at its end. */

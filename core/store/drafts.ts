@@ -4,6 +4,9 @@ import type { Runner } from "./database.ts";
 /** The most earlier entries of a ticket that a draft is written from. */
 export const conversationLength = 12;
 
+/** The beginning of each entry that a drafter reads, in characters: prompts are far shorter. */
+const readLength = 10_000;
+
 export interface ConversationRow {
   id: string;
   from: "requester" | "agent";
@@ -57,7 +60,7 @@ export async function loadToDraft(runner: Runner, ids: string[]): Promise<Messag
      FROM messages m JOIN tickets t ON t.id = m.ticket_id LEFT JOIN classifications c ON c.message_id = m.id
      CROSS JOIN LATERAL (
        SELECT json_agg(e ORDER BY e.id) AS entries FROM (
-         SELECT id, sender AS "from", author_name AS name, text, sent_at AS at FROM messages n
+         SELECT id, sender AS "from", author_name AS name, left(text, ${readLength}) AS text, sent_at AS at FROM messages n
          WHERE n.ticket_id = m.ticket_id AND n.id <= m.id ORDER BY n.id DESC LIMIT ${conversationLength}) AS e) AS talk
      WHERE m.id = ANY($1::uuid[])`,
     [ids],
