@@ -102,6 +102,11 @@ export function toPlainText(markdown: string, options: { unwrap: boolean }): str
   let fence = false;
   let open = false;
   for (const line of withoutComments(markdown).split("\n")) {
+    if (line === "") {
+      lines.push([""]);
+      open = false;
+      continue;
+    }
     if (fenceOf(line) !== null) {
       fence = !fence;
       open = false;
