@@ -85,6 +85,7 @@ async function post(
     attempts: 1, // The pipeline retries, with the same id.
   });
   if (answer.status >= 300) {
+    await answer.body?.cancel();
     throw new ConnectorError(
       "permanent",
       `The drafts' url answers with a redirect (${answer.status}): write the final address into the config.`,

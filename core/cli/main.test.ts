@@ -91,7 +91,7 @@ test("a wrong command or option is answered with how to use it", async () => {
     output: expect.stringMatching(/--prot/),
   });
   expect(await runDeskwire(dir, ["replay"])).toMatchObject({
-    code: 1,
+    code: 2,
     output: expect.stringMatching(/--company.*--all/),
   });
 });

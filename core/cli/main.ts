@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../config/mistakes.ts";
-import { describeError, isConnectorError } from "../../plugins/contract/errors.ts";
+import { describeError, isConnectorError, kindOf } from "../../plugins/contract/errors.ts";
 
 const usage = `deskwire start                        run the hub
 deskwire check                        look for mistakes in the configuration, start nothing
@@ -49,5 +49,6 @@ try {
   const usageError = (error as { code?: unknown }).code?.toString().startsWith("ERR_PARSE_ARGS");
   const expected = usageError || error instanceof ConfigError || isConnectorError(error);
   process.stderr.write(`${expected ? describeError(error) : (error as Error).stack}\n`);
-  process.exitCode = usageError || error instanceof ConfigError ? 2 : 1;
+  process.exitCode =
+    usageError || error instanceof ConfigError || (expected && kindOf(error) === "config") ? 2 : 1;
 }
