@@ -113,7 +113,9 @@ function draftView({ texts, onApprove }: TicketViewOptions, { draft, reply, ende
     offline ? "by offline" : "by",
     offline ? texts.byNobody : texts.byModel(draft.writtenBy),
   );
-  const notes = draft.notes.map((note) => element("li", "", note));
+  // That no LLM wrote it stands above, in the page's language.
+  const said = draft.notes.filter((note) => !(offline && /^No LLM wrote this draft: [^.]*\.$/.test(note)));
+  const notes = said.map((note) => element("li", "", note));
   const field = element("textarea", "");
   field.id = "draft-text";
   field.value = draft.text;
