@@ -203,6 +203,7 @@ test("on its way a message's progress stays on its page (HOT)", async () => {
     [],
   );
   expect(row?.all).toBe(1_200);
-  // Pages are cleared as far as no other transaction of the server may still look: with other tests beside it, not always.
+  // All 1,200 where this test runs alone. Beside the whole suite 964 were seen once, for a reason that was not found:
+  // the bound says "most", and would notice an index that takes a changing column in.
   expect(row?.hot).toBeGreaterThan(600);
 });
