@@ -5,6 +5,7 @@ import type { TestProject } from "vitest/node";
 import { startEmbeddedPostgres } from "../store/embedded-postgres.ts";
 import { describeFolder, errorCode, isAlive } from "../store/postgres-folder.ts";
 import { isPostmaster, readPostmaster, stopPostmaster } from "../store/postmaster.ts";
+import { stopAbandonedDovecot } from "./dovecot-process.ts";
 import type {} from "./postgres.ts";
 import { installMissingPrograms } from "./system-packages.ts";
 import { abandonedTempFolders, makeTempFolder } from "./temp-folder.ts";
@@ -35,6 +36,7 @@ async function removeAbandoned(): Promise<void> {
     for (const path of [home, ...folders.map((entry) => join(home, entry.name))]) {
       await stopServer(join(path, "postgres"));
     }
+    await stopAbandonedDovecot(home);
     await rm(home, { recursive: true, force: true });
   }
 }

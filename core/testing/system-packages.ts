@@ -22,6 +22,7 @@ const programs = {
     // The browser is content with any font; this one has Cyrillic.
     packages: ["chromium", "fonts-dejavu-core"],
   },
+  dovecot: { paths: ["/usr/sbin/dovecot"], packages: ["dovecot-imapd"] },
 } as const satisfies Record<string, SystemProgram>;
 
 export type ProgramName = keyof typeof programs;
