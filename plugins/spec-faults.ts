@@ -25,7 +25,11 @@ const rules: readonly Rule[] = [
 ];
 
 const blocks: Record<string, readonly Rule[]> = {
-  pull: [["pull.pages", "a function", isFunction]],
+  pull: [
+    ["pull.pages", "a function", isFunction],
+    ["pull.backfill", "a function, or nothing", optional(isFunction)],
+    ["pull.reread", "a function, or nothing", optional(isFunction)],
+  ],
   push: [
     ["push.verify", "a function", isFunction],
     ["push.parse", "a function", isFunction],

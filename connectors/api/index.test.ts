@@ -36,6 +36,7 @@ function context(
     log: { debug: silent, info: silent, warn: silent, error: silent },
     fetch,
     conversations: { read: async () => [], attachment: async () => null },
+    tokens: { accessToken: () => Promise.reject(new Error("unused")) },
   };
 }
 
@@ -50,8 +51,21 @@ async function parsed(body: unknown, headers?: Record<string, string>): Promise<
 const draft: OutgoingDraft = {
   id: "0193a5b0-0000-7000-8000-000000000001",
   idempotencyKey: "draft-1",
-  ticket: { id: "t-1", threadId: "order-7", subject: "Tent", requester: { email: "ada@example.com" } },
-  message: { id: "m-1", externalId: "x-1", text: "Where is it?", sentAt: new Date(0) },
+  ticket: {
+    id: "t-1",
+    code: "00000000t1",
+    threadId: "order-7",
+    subject: "Tent",
+    requester: { email: "ada@example.com" },
+  },
+  message: {
+    id: "m-1",
+    externalId: "x-1",
+    text: "Where is it?",
+    quoted: null,
+    sentAt: new Date(0),
+    sourceData: null,
+  },
   text: "It left our store today.",
   language: "en",
   labels: null,
@@ -221,16 +235,11 @@ describe("a draft", () => {
       bodies.push(String(init?.body));
       return Promise.resolve(new Response(null, { status: 204 }));
     });
-    const reply = {
-      kind: "agent-reply",
-      externalId: "r-1",
-      threadId: "order-7",
-      text: "Done.",
-      agent: {},
-    } as const;
+    const { ticket, message } = draft;
+    const reply = { externalId: "r-1", text: "Done.", agent: {}, ticket, message };
     await api.deliver?.send?.(ctx, reply, signal);
     expect(bodies.map((body) => JSON.parse(body))).toMatchObject([
-      { type: "reply.approved", data: { text: "Done." } },
+      { type: "reply.approved", data: { text: "Done.", threadId: "order-7" } },
     ]);
   });
 });

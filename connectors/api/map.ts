@@ -1,8 +1,8 @@
 /** The body of `POST /v1/messages` and the JSON of outgoing drafts and replies, to and from Deskwire's own terms. */
 import { z } from "zod";
-import type { OutgoingDraft } from "../../plugins/contract/connector.ts";
+import type { OutgoingDraft, OutgoingReply } from "../../plugins/contract/connector.ts";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
-import type { AgentReply, ConnectorEventInput } from "../../plugins/contract/events.ts";
+import type { ConnectorEventInput } from "../../plugins/contract/events.ts";
 import { maxTextLength, storableText } from "../../plugins/contract/events.ts";
 
 /** Linear in the length: a pattern with groups would overflow the stack on megabytes. */
@@ -119,14 +119,14 @@ function decode(bytes: Uint8Array): string {
 
 /** What a company's URL gets for a draft. Documented in `docs/connectors/api.md`. */
 export function draftJson(draft: OutgoingDraft): string {
-  const { idempotencyKey: _, ...data } = draft;
-  return JSON.stringify({ type: "draft.ready", data });
+  const { idempotencyKey: _, message, ...data } = draft;
+  const { quoted: _quoted, sourceData: _sourceData, ...answered } = message;
+  return JSON.stringify({ type: "draft.ready", data: { ...data, message: answered } });
 }
 
 /** What a company's URL gets for a reply that an agent approved in Deskwire. */
-export function replyJson(reply: AgentReply): string {
-  const { kind: _, ...data } = reply;
-  return JSON.stringify({ type: "reply.approved", data });
+export function replyJson({ ticket, message: _, ...reply }: OutgoingReply): string {
+  return JSON.stringify({ type: "reply.approved", data: { ...reply, threadId: ticket.threadId } });
 }
 
 /** The id that the receiver gave to the draft, from its answer, or null. Anything but JSON with an `id` is no id. */

@@ -47,6 +47,7 @@ function open(
           ? { name: 'квитанция "1".html', mediaType: "text/html", content: Buffer.from("<script>") }
           : null,
     },
+    tokens: { accessToken: () => Promise.reject(new Error("unused")) },
   };
   return widget.open(ctx, new AbortController().signal);
 }

@@ -153,8 +153,8 @@ test("a close ends all, waits for their closing, and opens nothing after it", as
 const draft = (key = newId()) => ({
   id: newId(),
   idempotencyKey: key,
-  ticket: { id: newId(), threadId: "t", subject: null, requester: {} },
-  message: { id: key, externalId: "m", text: "?", sentAt: new Date() },
+  ticket: { id: newId(), code: "0123456789", threadId: "t", subject: null, requester: {} },
+  message: { id: key, externalId: "m", text: "?", quoted: null, sentAt: new Date(), sourceData: null },
   text: "Hello",
   language: "en",
   labels: null,

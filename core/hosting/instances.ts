@@ -12,6 +12,7 @@ import { audit } from "../store/audit.ts";
 import { findAttachment, readConversation } from "../store/conversations.ts";
 import type { Database } from "../store/database.ts";
 import { createConnectorFetch } from "./fetch.ts";
+import { createTokens } from "./tokens.ts";
 
 /** After this time a paused connector is tried once more: credentials may have been mended on the other side. Milliseconds. */
 const pausedMs = 5 * 60_000;
@@ -104,6 +105,7 @@ export function createInstances(parts: InstancesParts): Instances {
       log: own,
       fetch: createConnectorFetch(spec.limits),
       conversations: conversationsOf(parts, company, instance),
+      tokens: createTokens(db, company, instance),
     };
     const gate = createGate(spec.limits);
     // Not to be thrown here but to fail the opening: a connector's `open` need not be an async function.

@@ -8,3 +8,8 @@ export function newId(): string {
 export function isId(value: string): boolean {
   return validate(value);
 }
+
+/** A ticket's short name, for subject lines: the end of its id, which is random. Ten characters. */
+export function ticketCode(ticketId: string): string {
+  return ticketId.slice(-10);
+}

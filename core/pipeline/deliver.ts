@@ -1,6 +1,6 @@
 /** Deliver: each draft into the helpdesk that its message came from, once. */
 import type { Delivered, OutgoingDraft } from "../../plugins/contract/connector.ts";
-import { newId } from "../lib/ids.ts";
+import { newId, ticketCode } from "../lib/ids.ts";
 import type { Handler } from "../queue/queue.ts";
 import { type Delivery, loadToDeliver, type MessageToDeliver, saveDeliveries } from "../store/drafts.ts";
 import { skip } from "../store/progress.ts";
@@ -24,11 +24,19 @@ function toOutgoing(message: MessageToDeliver): OutgoingDraft {
     idempotencyKey: message.id,
     ticket: {
       id: message.ticketId,
+      code: ticketCode(message.ticketId),
       threadId: message.threadId,
       subject: message.subject,
       requester: { ...(name && { name }), ...(email && { email }), ...(externalId && { externalId }) },
     },
-    message: { id: message.id, externalId: message.externalId, text: message.text, sentAt: message.sentAt },
+    message: {
+      id: message.id,
+      externalId: message.externalId,
+      text: message.text,
+      quoted: message.quoted,
+      sentAt: message.sentAt,
+      sourceData: message.sourceData,
+    },
     text: message.draft.text,
     language: message.draft.language,
     labels: labelsOf(message.labels),

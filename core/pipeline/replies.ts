@@ -57,7 +57,7 @@ export interface RecordedReply extends StoredReply {
 export async function recordReply(
   runner: Runner,
   source: Source,
-  reply: AgentReply,
+  reply: AgentReply & { threadId: string },
   actor: string,
   { id = newId(), strict = true }: { id?: string; strict?: boolean } = {},
 ): Promise<RecordedReply | null> {

@@ -1,15 +1,24 @@
 /** History: what is stored, as other services read it, and agents' replies that are told through the API. */
 import type { Context, ServiceSchema } from "moleculer";
+import type { OutgoingReply } from "../../plugins/contract/connector.ts";
 import { describeError, kindOf } from "../../plugins/contract/errors.ts";
 import type { AgentReply } from "../../plugins/contract/events.ts";
 import type { Blobs } from "../blobs/blobs.ts";
 import type { Instances } from "../hosting/instances.ts";
+import { ticketCode } from "../lib/ids.ts";
 import { NoOpenDraft, type RecordedReply, recordReply } from "../pipeline/replies.ts";
 import type { Source } from "../pipeline/source.ts";
 import { findAttachment } from "../store/conversations.ts";
 import type { Database } from "../store/database.ts";
-import { findReply } from "../store/replies.ts";
-import { listDrafts, listTickets, readTicket, type TicketFilter, type TicketPage } from "../store/tickets.ts";
+import { findAnswered, findReply } from "../store/replies.ts";
+import {
+  listDrafts,
+  listTickets,
+  readTicket,
+  type Ticket,
+  type TicketFilter,
+  type TicketPage,
+} from "../store/tickets.ts";
 
 export interface HistoryParts {
   db: Database;
@@ -44,11 +53,12 @@ interface ReplyParams {
 }
 
 /** Records an agent's reply, once, and passes it on. */
-async function addReply({ db, instances }: HistoryParts, params: ReplyParams): Promise<ReplyResult> {
+async function addReply(parts: HistoryParts, params: ReplyParams): Promise<ReplyResult> {
+  const { db } = parts;
   const { company, ticketId, draftId, actor } = params;
   const ticket = await readTicket(db, company, ticketId);
   if (!ticket) return null;
-  const reply: AgentReply = {
+  const reply: AgentReply & { threadId: string } = {
     kind: "agent-reply",
     externalId: params.externalId,
     threadId: ticket.threadId,
@@ -64,27 +74,57 @@ async function addReply({ db, instances }: HistoryParts, params: ReplyParams): P
     if (error instanceof NoOpenDraft) return { refused: error.message, status: 422 };
     throw error;
   }
-  if (!recorded?.duplicate) return recorded && passOn(instances, source, reply, recorded);
+  if (!recorded?.duplicate) return recorded && passOn(parts, source, ticket, reply, recorded);
   const first = await findReply(db, source, params.externalId);
   if (first?.ticketId !== ticketId)
     return { refused: "this externalId is another message's: give the reply one of its own", status: 409 };
   // The first attempt may have failed between the commit and the connector; what was recorded is what goes out.
-  return passOn(instances, source, { ...reply, text: first.text }, { ...recorded, outcome: first.outcome });
+  return passOn(
+    parts,
+    source,
+    ticket,
+    { ...reply, text: first.text },
+    { ...recorded, outcome: first.outcome },
+  );
+}
+
+/** What a connector needs to bring a reply to the requester; null where nobody wrote who could get one. */
+async function toOutgoing(db: Database, ticket: Ticket, reply: AgentReply): Promise<OutgoingReply | null> {
+  const message = await findAnswered(db, ticket.id);
+  if (!message) return null;
+  const { name, email, externalId } = ticket.requester;
+  const { draftId } = reply;
+  return {
+    externalId: reply.externalId,
+    text: reply.text,
+    agent: reply.agent,
+    ...(draftId !== undefined && { draftId }),
+    ticket: {
+      id: ticket.id,
+      code: ticketCode(ticket.id),
+      threadId: ticket.threadId,
+      subject: ticket.subject,
+      requester: { ...(name && { name }), ...(email && { email }), ...(externalId && { externalId }) },
+    },
+    message,
+  };
 }
 
 /** Lets the connector bring the reply to the requester, where it can. Once per `externalId`: the connector sees to that. */
 async function passOn(
-  instances: Instances,
-  source: Source,
+  { db, instances }: HistoryParts,
+  { company, connector }: Source,
+  ticket: Ticket,
   reply: AgentReply,
   recorded: RecordedReply,
 ): Promise<ReplyResult> {
   try {
-    const { spec, client, signal } = await instances.open(source.company, source.connector);
-    await spec.deliver?.send?.(client, reply, signal);
+    const { spec, client, signal } = await instances.open(company, connector);
+    const outgoing = spec.deliver?.send ? await toOutgoing(db, ticket, reply) : null;
+    if (outgoing) await spec.deliver?.send?.(client, outgoing, signal);
     return recorded;
   } catch (error) {
-    await instances.report(source.company, source.connector, error);
+    await instances.report(company, connector, error);
     const kind = kindOf(error);
     const again = kind !== "permanent" && kind !== "config";
     const retryAfterMs = again ? ((error as { retryAfterMs?: number }).retryAfterMs ?? 5_000) : null;

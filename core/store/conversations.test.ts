@@ -26,7 +26,14 @@ test("a conversation is read oldest first: the newest 200, or those after an ent
 
 test("a file is found in its own thread, connector and company only", async () => {
   const { db } = await openTestStore();
-  const file = { id: newMessage().id, name: "a.txt", mediaType: "text/plain", bytes: 3, blob: "acme/1" };
+  const file = {
+    id: newMessage().id,
+    name: "a.txt",
+    mediaType: "text/plain",
+    bytes: 3,
+    blob: "acme/1",
+    contentId: null,
+  };
   await storeMessages(db, [newMessage({ threadId: "t", attachments: [file] })]);
   const find = (company: string, within: { connector: string; threadId: string } | null) =>
     findAttachment(db, company, file.id, within);

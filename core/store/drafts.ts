@@ -1,4 +1,5 @@
 /** Drafts: what they are written from, how they are kept, and how they are delivered. */
+import type { SourceData } from "../../plugins/contract/events.ts";
 import type { Runner } from "./database.ts";
 
 /** The most earlier entries of a ticket that a draft is written from. */
@@ -32,6 +33,8 @@ export interface MessageInTicket {
   subject: string | null;
   requester: { name: string | null; email: string | null; externalId: string | null };
   text: string;
+  quoted: string | null;
+  sourceData: SourceData | null;
   sentAt: Date;
   language: string | null;
   labels: DraftLabels | null;
@@ -43,7 +46,7 @@ export interface MessageInTicket {
 const inTicket = `
   m.id, m.company, m.connector, m.external_id AS "externalId", m.ticket_id AS "ticketId", t.thread_id AS "threadId",
   t.subject, json_build_object('name', t.requester_name, 'email', t.requester_email, 'externalId',
-    t.requester_external_id) AS requester, m.text, m.sent_at AS "sentAt", c.language, c.detail AS labels,
+    t.requester_external_id) AS requester, m.text, m.quoted, m.source_data AS "sourceData", m.sent_at AS "sentAt", c.language, c.detail AS labels,
   CASE WHEN EXISTS (SELECT 1 FROM messages n WHERE n.ticket_id = m.ticket_id AND n.id > m.id AND n.sender = 'agent')
        THEN 'answered'
        WHEN EXISTS (SELECT 1 FROM messages n JOIN progress q ON q.message_id = n.id WHERE n.ticket_id = m.ticket_id

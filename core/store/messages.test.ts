@@ -78,6 +78,7 @@ test("files are stored with their message, and not those of a duplicate", async 
     mediaType: "text/plain",
     bytes: 3,
     blob: "acme/1",
+    contentId: null,
   });
   await insertMessages(db, [newMessage({ externalId: "m", attachments: [file(), file()] })], 1_000);
   await insertMessages(db, [newMessage({ externalId: "m", attachments: [file()] })], 1_000);

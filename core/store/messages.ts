@@ -7,6 +7,7 @@ export interface NewAttachment {
   mediaType: string;
   bytes: number;
   blob: string;
+  contentId: string | null;
 }
 
 export interface NewMessage {
@@ -23,7 +24,12 @@ export interface NewMessage {
   email: string | null;
   personId: string | null;
   text: string;
+  /** Quotes and signatures, taken off the text. */
+  quoted: string | null;
   html: string | null;
+  /** The message as the source has it, in the blob store. */
+  raw: string | null;
+  sourceData: unknown;
   sentAt: string;
   /** Stored, but not to be drafted for, with this reason. */
   skip: string | null;
@@ -42,7 +48,8 @@ const insert = `
 WITH input AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::json) AS i(
     n int, id uuid, "ticketId" uuid, company text, connector text, "externalId" text, "threadId" text, subject text,
-    name text, email text, "personId" text, text text, html text, "sentAt" timestamptz, skip text)
+    name text, email text, "personId" text, text text, quoted text, html text, raw text, "sourceData" json,
+    "sentAt" timestamptz, skip text)
 ), fresh AS MATERIALIZED (
   SELECT DISTINCT ON (company, connector, "externalId") * FROM input i WHERE NOT EXISTS (
     SELECT 1 FROM messages m
@@ -58,9 +65,9 @@ WITH input AS MATERIALIZED (
   RETURNING id, company, connector, thread_id
 ), message AS (
   INSERT INTO messages (id, ticket_id, company, connector, external_id, sender, author_name, author_email,
-    author_external_id, text, html, sent_at)
-  SELECT f.id, t.id, f.company, f.connector, f."externalId", 'requester', f.name, f.email, f."personId", f.text, f.html,
-    f."sentAt"
+    author_external_id, text, quoted, html, raw, source_data, sent_at)
+  SELECT f.id, t.id, f.company, f.connector, f."externalId", 'requester', f.name, f.email, f."personId", f.text, f.quoted,
+    f.html, f.raw, f."sourceData", f."sentAt"
   FROM fresh f JOIN ticket t ON t.company = f.company AND t.connector = f.connector AND t.thread_id = f."threadId"
   ORDER BY f.company, f.connector, f."externalId"
   ON CONFLICT (company, connector, external_id) DO NOTHING
@@ -71,9 +78,10 @@ WITH input AS MATERIALIZED (
     CASE WHEN f.skip IS NOT NULL THEN 'skipped' END, f.skip, CASE WHEN f.skip IS NOT NULL THEN clock_timestamp() END
   FROM message m JOIN fresh f USING (id)
 ), files AS (
-  INSERT INTO attachments (id, message_id, company, name, media_type, bytes, blob)
-  SELECT a.id, a."messageId", f.company, a.name, a."mediaType", a.bytes, a.blob
-  FROM json_to_recordset($3::json) AS a(id uuid, "messageId" uuid, name text, "mediaType" text, bytes int, blob text)
+  INSERT INTO attachments (id, message_id, company, name, media_type, bytes, blob, content_id)
+  SELECT a.id, a."messageId", f.company, a.name, a."mediaType", a.bytes, a.blob, a."contentId"
+  FROM json_to_recordset($3::json) AS a(id uuid, "messageId" uuid, name text, "mediaType" text, bytes int, blob text,
+    "contentId" text)
   JOIN message m ON m.id = a."messageId" JOIN fresh f ON f.id = m.id
 )
 SELECT i.n, m.id AS "messageId", m.ticket_id AS "ticketId" FROM input i JOIN message m USING (id)`;

@@ -3,6 +3,7 @@ import knexModule, { type Knex } from "knex";
 import pg from "pg";
 import type { Connection } from "./database.ts";
 import * as base from "./migrations/0001-base.ts";
+import * as threads from "./migrations/0002-threads.ts";
 
 interface Migration {
   up(knex: Knex): Promise<void>;
@@ -12,6 +13,7 @@ interface Migration {
 /** In order; a migration that has been released is never changed, only followed by another. */
 const migrations: Record<string, Migration> = {
   "0001-base": base,
+  "0002-threads": threads,
 };
 
 /** Advisory lock that a node holds while it migrates ("migr" in ASCII). */

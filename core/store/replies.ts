@@ -1,4 +1,5 @@
 /** Agents' replies and corrections as they are read back, and what became of the drafts. */
+import type { SourceData } from "../../plugins/contract/events.ts";
 import { newId } from "../lib/ids.ts";
 import type { Runner } from "./database.ts";
 
@@ -86,6 +87,16 @@ export async function findReply(
   return row ?? null;
 }
 
+/** A requester's message as a connector answers it. */
+export interface AnsweredRow {
+  id: string;
+  externalId: string;
+  text: string;
+  quoted: string | null;
+  sentAt: Date;
+  sourceData: SourceData | null;
+}
+
 export interface OpenDraft {
   id: string;
   text: string;
@@ -164,6 +175,18 @@ export async function insertCorrection(
       correction.agent,
       correction.at,
     ],
+  );
+  return row ?? null;
+}
+
+/** The requester's newest message of a ticket that is not automatic, or else the newest one: what a reply answers. */
+export async function findAnswered(runner: Runner, ticketId: string): Promise<AnsweredRow | null> {
+  const [row] = await runner.query<AnsweredRow & Record<string, unknown>>(
+    "find-answered",
+    `SELECT m.id, m.external_id AS "externalId", m.text, m.quoted, m.sent_at AS "sentAt", m.source_data AS "sourceData"
+     FROM messages m JOIN progress p ON p.message_id = m.id WHERE m.ticket_id = $1 AND m.sender = 'requester'
+     ORDER BY (p.outcome = 'skipped' AND p.reason NOT IN ('answered', 'superseded', 'edited')) IS TRUE, m.id DESC LIMIT 1`,
+    [ticketId],
   );
   return row ?? null;
 }

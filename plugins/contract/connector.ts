@@ -1,9 +1,9 @@
 /** The connector contract, version 1. A block that is present declares a capability and implements it. */
 import type { z } from "zod";
-import type { AgentReply, ConnectorEventInput, Person } from "./events.ts";
+import type { AgentReply, ConnectorEventInput, Person, SourceData } from "./events.ts";
 
 /** The version that a plugin's `core` range is checked against. */
-export const contractVersion = "1.0.0";
+export const contractVersion = "1.1.0";
 
 /** A place for log lines. Secrets passed in `fields` print as `[secret]`. */
 export interface Log {
@@ -54,6 +54,35 @@ export interface FetchOptions {
  */
 export type ConnectorFetch = (url: string, init?: RequestInit & FetchOptions) => Promise<Response>;
 
+/** An access token, and what the next one is asked for with. */
+export interface Token {
+  readonly accessToken: string;
+  readonly expiresAt: Date;
+  /** Absent where the last one stays good. */
+  readonly refreshToken?: string;
+}
+
+export interface TokenRequest {
+  /** The secret of the config that the tokens come from. What is stored is sealed with it; a new one starts afresh. */
+  readonly seed: string;
+  /** An access token that the other side refused just now, though its time was not over. */
+  readonly refused?: string;
+  /**
+   * Asks for a new token. Throws a ConnectorError of kind `auth` where a person has to authorise again.
+   * @param last the token before, or null at first
+   */
+  refresh(last: Token | null): Promise<Token>;
+}
+
+/**
+ * The one access token of this connector, for all nodes: `refresh` runs on one of them at a time, and what it returns is
+ * stored before it is used, so that refresh tokens which can be used once are not lost.
+ */
+export interface Tokens {
+  /** @returns an access token that holds for another minute at least */
+  accessToken(request: TokenRequest): Promise<string>;
+}
+
 /** What the core gives to a connector when it opens. */
 export interface Context<Config> {
   /** The company's id, as its config file is named. */
@@ -64,6 +93,7 @@ export interface Context<Config> {
   readonly log: Log;
   readonly fetch: ConnectorFetch;
   readonly conversations: Conversations;
+  readonly tokens: Tokens;
   /** The name under which the company wants to be shown. */
   readonly companyName: string;
 }
@@ -72,6 +102,14 @@ export interface Context<Config> {
 export interface Page<Cursor> {
   readonly events: ConnectorEventInput[];
   readonly cursor: Cursor;
+}
+
+/** What `deskwire backfill` asks for. */
+export interface BackfillRequest {
+  /** Nothing older is wanted. */
+  readonly since: Date | null;
+  /** A file or folder to read instead of the source itself. */
+  readonly path: string | null;
 }
 
 /** A request as it came in, under the connector's own address `/connect/{company}/{instance}`. */
@@ -122,13 +160,33 @@ export interface Label {
   readonly confidence: number;
 }
 
+export interface OutgoingTicket {
+  readonly id: string;
+  /** Ten characters that name the ticket in a subject line: see `ThreadHints.ticketCode`. */
+  readonly code: string;
+  readonly threadId: string;
+  readonly subject: string | null;
+  readonly requester: Person;
+}
+
+/** A customer's message that is being answered. */
+export interface AnsweredMessage {
+  readonly id: string;
+  readonly externalId: string;
+  readonly text: string;
+  readonly quoted: string | null;
+  readonly sentAt: Date;
+  /** As the connector gave it with the message. */
+  readonly sourceData: SourceData | null;
+}
+
 /** A draft on its way into the helpdesk. */
 export interface OutgoingDraft {
   readonly id: string;
   /** The same for every attempt: look it up before writing. */
   readonly idempotencyKey: string;
-  readonly ticket: { id: string; threadId: string; subject: string | null; requester: Person };
-  readonly message: { id: string; externalId: string; text: string; sentAt: Date };
+  readonly ticket: OutgoingTicket;
+  readonly message: AnsweredMessage;
   readonly text: string;
   /** ISO 639-1, or null where it is not known. */
   readonly language: string | null;
@@ -136,6 +194,19 @@ export interface OutgoingDraft {
   readonly sources: ReadonlyArray<{ title: string; path: string; url?: string }>;
   /** The model's name, or `offline` where no LLM wrote it. */
   readonly writtenBy: string;
+}
+
+/** A reply that an agent approved, on its way to the requester. */
+export interface OutgoingReply {
+  /** The same for every attempt. */
+  readonly externalId: string;
+  readonly text: string;
+  readonly agent: AgentReply["agent"];
+  /** The draft that it was made from, where that is known. */
+  readonly draftId?: string;
+  readonly ticket: OutgoingTicket;
+  /** The requester's newest message in the ticket. */
+  readonly message: AnsweredMessage;
 }
 
 export type SkipReason = "answered" | "superseded" | "edited";
@@ -172,6 +243,14 @@ export interface ConnectorSpec<
       from: z.output<Cursor> | null,
       signal: AbortSignal,
     ): AsyncIterable<Page<z.output<Cursor>>>;
+    /** Reads what is older, or lies in a file, in the order in which it was written. No cursor: asked again, it starts anew. */
+    backfill?(
+      client: Client,
+      request: BackfillRequest,
+      signal: AbortSignal,
+    ): AsyncIterable<{ events: ConnectorEventInput[] }>;
+    /** Reads an item of the quarantine once more, from the raw bytes that were kept. */
+    reread?(client: Client, raw: Uint8Array, signal: AbortSignal): Promise<ConnectorEventInput[]>;
   };
   /** Webhooks and posts: answered 2xx only after the events are committed. */
   readonly push?: {
@@ -192,7 +271,7 @@ export interface ConnectorSpec<
     readonly as: "draft" | "internal-note" | "reply";
     put(client: Client, draft: OutgoingDraft, signal: AbortSignal): Promise<Delivered>;
     /** Brings an agent's approved reply to the requester, where the core is told of it first. Once per `externalId`. */
-    send?(client: Client, reply: AgentReply, signal: AbortSignal): Promise<void>;
+    send?(client: Client, reply: OutgoingReply, signal: AbortSignal): Promise<void>;
   };
 }
 

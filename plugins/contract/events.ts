@@ -43,21 +43,56 @@ export const attachmentSchema = z.strictObject({
   name: storableText(255).min(1),
   mediaType: storableText(255).default("application/octet-stream"),
   content: z.instanceof(Uint8Array),
+  /** The id by which the message's HTML shows it (`cid:`), without angle brackets. */
+  contentId: externalId.optional(),
 });
+
+/** The form of a ticket's code, by which a subject line may name its ticket. */
+export const ticketCodePattern = /^[0-9a-f]{10}$/;
+
+/**
+ * How a message of a source without thread ids (e-mail) finds its ticket. It joins the ticket of a message that it names,
+ * where its sender is one of that ticket's participants; a stranger's message becomes a ticket of its own, linked to that one.
+ */
+export const threadHintsSchema = z.strictObject({
+  /** The id by which other messages name this one. */
+  id: externalId.optional(),
+  /** Ids of the messages that this one names, oldest first. */
+  references: z.array(externalId).max(201).default([]),
+  /** Lower-case addresses of all who wrote or got it, the company's own left out. */
+  participants: z.array(storableText(320).min(1)).max(500).default([]),
+  /** The code of a ticket that the subject names. */
+  ticketCode: z.string().regex(ticketCodePattern).optional(),
+});
+
+/** What a connector wants to know again when it delivers: up to 64 kB of JSON, stored with the message, shown to nobody. */
+export const sourceDataSchema = z
+  .record(z.string(), z.json())
+  .refine((data) => JSON.stringify(data).length <= 65_536, {
+    error: "expected at most 65,536 characters of JSON",
+  });
 
 /** A customer's message. `externalId` makes it unique per connector: the same one twice is stored once. */
 export const inboundMessageSchema = z.strictObject({
   kind: z.literal("message"),
   externalId,
-  /** The thread in the source; messages with the same one form a ticket. Default: a thread of its own. */
+  /** The thread in the source; messages with the same one form a ticket. Default: found by `thread`, or one of its own. */
   threadId: externalId.optional(),
+  thread: threadHintsSchema.optional(),
   subject: storableText(2_000).optional(),
+  /** What the customer newly wrote: what the model reads. */
   text: storableText(maxTextLength).min(1),
+  /** What was taken off the text: quotes of earlier messages and signatures. */
+  quoted: storableText(maxTextLength).optional(),
+  /** Sanitised: people may look at it. */
   html: storableText(1_000_000).optional(),
+  /** The message as the source has it, kept for ever beside what was made of it. */
+  raw: z.instanceof(Uint8Array).optional(),
+  sourceData: sourceDataSchema.optional(),
   requester: personSchema.default({}),
   /** When it was written, by the source's clock. */
   sentAt: time.optional(),
-  attachments: z.array(attachmentSchema).max(20).optional(),
+  attachments: z.array(attachmentSchema).max(100).optional(),
   /** Why no draft is wanted (an automatic mail, say): stored, then skipped with this reason. */
   skip: storableText(200).optional(),
 });
@@ -66,7 +101,10 @@ export const inboundMessageSchema = z.strictObject({
 export const agentReplySchema = z.strictObject({
   kind: z.literal("agent-reply"),
   externalId,
-  threadId: externalId,
+  /** The thread in the source, or else `thread`: without either of them known, the reply is passed over. */
+  threadId: externalId.optional(),
+  /** It belongs to the ticket of a message that it names, where one of the people it went to is a participant there. */
+  thread: threadHintsSchema.optional(),
   text: storableText(maxTextLength).min(1),
   agent: personSchema.default({}),
   sentAt: time.optional(),
@@ -107,6 +145,8 @@ export type Person = z.output<typeof personSchema>;
 export type Attachment = z.output<typeof attachmentSchema>;
 export type InboundMessage = z.output<typeof inboundMessageSchema>;
 export type AgentReply = z.output<typeof agentReplySchema>;
+export type ThreadHints = z.output<typeof threadHintsSchema>;
+export type SourceData = z.output<typeof sourceDataSchema>;
 export type LabelCorrection = z.output<typeof labelCorrectionSchema>;
 export type Rejected = z.output<typeof rejectedSchema>;
 export type ConnectorEvent = z.output<typeof connectorEventSchema>;

@@ -1,0 +1,138 @@
+/** Stores the events of a page, with its cursor, in one transaction. */
+import type { AgentReply, LabelCorrection, Rejected } from "../../plugins/contract/events.ts";
+import type { Blobs } from "../blobs/blobs.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import { audit } from "../store/audit.ts";
+import { saveCursor } from "../store/cursors.ts";
+import { type Database, isDataError, type Runner } from "../store/database.ts";
+import { insertMessages, type NewMessage, type StoredMessage } from "../store/messages.ts";
+import { insertQuarantined } from "../store/quarantine.ts";
+import { insertCorrection } from "../store/replies.ts";
+import { toRejected } from "./read-event.ts";
+import { recordReply } from "./replies.ts";
+import type { Source } from "./source.ts";
+import { planThreads, type Taken, type ThreadPlan } from "./threads.ts";
+
+export interface PageEvents {
+  /** All events, in their order. */
+  taken: Taken[];
+  /** Those that are messages, ready to be stored. */
+  messages: NewMessage[];
+  others: Taken[];
+}
+
+export interface StoredInPage {
+  message: NewMessage;
+  result: StoredMessage;
+}
+
+export interface PageStore {
+  /**
+   * @param cursor saved with the events, where there is one
+   * @param apart stores each event within a savepoint: what PostgreSQL refuses is quarantined, and the others stay
+   */
+  store(source: Source, events: PageEvents, cursor: unknown, apart: boolean): Promise<StoredInPage[]>;
+  /** Stores an event that is not a message. @returns the ticket of a reply that is stored, now or before */
+  takeOther(runner: Runner, source: Source, taken: Taken, plan?: ThreadPlan): Promise<string | null>;
+}
+
+export interface PageStoreParts {
+  db: Database;
+  blobs: Blobs;
+  metrics: Metrics;
+  /** Milliseconds after which a message that nobody took up is queued again. */
+  stalledMs: number;
+}
+
+async function takeReply(runner: Runner, source: Source, id: string, event: AgentReply, plan?: ThreadPlan) {
+  const threadId = event.threadId ?? plan?.threadOf(id);
+  // An agent's mail to somebody who never wrote: there is no ticket that it would belong to.
+  if (threadId === undefined) return null;
+  // The customer has it already: whatever became of the draft that it names, it belongs to the history.
+  const actor = `agent:${event.agent.name ?? "unknown"}`;
+  const recorded = await recordReply(runner, source, { ...event, threadId }, actor, { id, strict: false });
+  return recorded?.ticketId ?? null;
+}
+
+async function takeCorrection(runner: Runner, source: Source, event: LabelCorrection) {
+  const { threadId, externalId, labels, agent, at = new Date() } = event;
+  const stored = await insertCorrection(runner, {
+    ...source,
+    threadId,
+    externalId,
+    labels,
+    agent: agent.name ?? null,
+    at: at.toISOString(),
+  });
+  if (!stored) return;
+  const { company } = source;
+  const actor = `agent:${agent.name ?? "unknown"}`;
+  await audit(runner, [
+    { company, actor, action: "labels.corrected", subject: stored.ticketId, detail: { labels } },
+  ]);
+}
+
+export function createPageStore({ db, blobs, metrics, stalledMs }: PageStoreParts): PageStore {
+  const takeRejected = async (runner: Runner, source: Source, event: Rejected) => {
+    const blob = event.raw ? await blobs.put(source.company, event.raw) : null;
+    const { externalId, reason } = event;
+    await insertQuarantined(runner, [{ ...source, externalId, reason, blob }]);
+    metrics.count("deskwire.intake.quarantined", { connector: source.connector });
+  };
+
+  const takeOther: PageStore["takeOther"] = async (runner, source, { id, event }, plan) => {
+    if (event.kind === "agent-reply") return takeReply(runner, source, id, event, plan);
+    if (event.kind === "label-correction") await takeCorrection(runner, source, event);
+    if (event.kind === "rejected") await takeRejected(runner, source, event);
+    return null;
+  };
+
+  const guard =
+    (runner: Runner, source: Source, apart: boolean) =>
+    async (externalId: string, work: () => Promise<void>) => {
+      if (!apart) return work();
+      await runner.query("savepoint", "SAVEPOINT event", []);
+      try {
+        await work();
+      } catch (error) {
+        if (!isDataError(error)) throw error;
+        await runner.query("rollback-to-savepoint", "ROLLBACK TO SAVEPOINT event", []);
+        const reason = `the database refused it: ${(error as Error).message}`;
+        await takeRejected(runner, source, toRejected(externalId, reason));
+      }
+    };
+
+  return {
+    takeOther,
+    store: (source, { taken, messages, others }, cursor, apart) =>
+      db.transaction(async (runner) => {
+        const plan = await planThreads(runner, source, taken);
+        const guarded = guard(runner, source, apart);
+        const stored: StoredInPage[] = [];
+        /** Where those events went that are stored now, by the ids they were taken with. */
+        const tickets = new Map<string, string>();
+        const insert = async (some: NewMessage[]) => {
+          const placed = some.map((message) => ({
+            ...message,
+            threadId: plan.threadOf(message.id) ?? message.threadId,
+          }));
+          for (const [i, result] of (await insertMessages(runner, placed, stalledMs)).entries()) {
+            const message = placed[i] as NewMessage;
+            stored.push({ message, result });
+            if (!result.duplicate) tickets.set(message.id, result.ticketId);
+          }
+        };
+        if (apart) for (const one of messages) await guarded(one.externalId, () => insert([one]));
+        else await insert(messages);
+        for (const other of others) {
+          await guarded(other.event.externalId, async () => {
+            const ticketId = await takeOther(runner, source, other, plan);
+            if (ticketId !== null) tickets.set(other.id, ticketId);
+          });
+        }
+        await plan.save(runner, tickets);
+        if (cursor !== undefined) await saveCursor(runner, source.company, source.connector, cursor);
+        return stored;
+      }),
+  };
+}
