@@ -1,0 +1,185 @@
+/** What people and the model read of a mail: its texts put together from the tree of its parts. */
+import { calendarText } from "./calendar.ts";
+import { charsetOfHtml, decodeText } from "./charset.ts";
+import type { FileList } from "./files.ts";
+import { htmlToPlain } from "./html-text.ts";
+import type { Part } from "./parts.ts";
+import { manyLines } from "./plain.ts";
+import { takeUuFiles, unenrich, unflow } from "./plain-part.ts";
+
+/** Text and HTML of one branch of the tree; null where it has none. */
+interface Body {
+  readonly plain: string | null;
+  readonly html: string | null;
+}
+
+/** What is gathered beside the text on the way through the tree. */
+export interface Gathered {
+  readonly files: FileList;
+  readonly calendars: string[];
+  /** Mails within the mail, in their order. */
+  readonly embedded: Buffer[];
+  /** The root is a report: the mail it holds is the one reported of, not one that somebody forwards. */
+  readonly isReport: boolean;
+  encrypted: boolean;
+}
+
+/** The text and the raw HTML of a mail. */
+export interface ReadBody {
+  readonly text: string;
+  readonly html: string | null;
+}
+
+const nothing: Body = { plain: null, html: null };
+const signatures = new Set([
+  "application/pgp-signature",
+  "application/pkcs7-signature",
+  "application/x-pkcs7-signature",
+]);
+/** Parts for machines that no person could open. */
+const dropped = new Set([
+  "application/applefile",
+  "text/x-amp-html",
+  "text/watch-html",
+  "application/x-moe-extension",
+]);
+
+/** Reads the whole tree; files, calendars and embedded mails go into `gathered`. */
+export function readBody(root: Part, gathered: Gathered): ReadBody {
+  const body = walk(root, null, gathered);
+  const text = textOf(body);
+  if (/^-----BEGIN PGP MESSAGE-----/m.test(text)) gathered.encrypted = true;
+  return { text, html: body.html };
+}
+
+function walk(part: Part, parent: Part | null, gathered: Gathered): Body {
+  const { mediaType } = part;
+  if (!mediaType.startsWith("multipart/")) return leaf(part, parent, gathered);
+  if (mediaType === "multipart/encrypted") gathered.encrypted = true;
+  const bodies = part.children.map((child) => walk(child, part, gathered));
+  return mediaType === "multipart/alternative" ? alternative(bodies) : sequence(bodies);
+}
+
+/** The same content several times: the first plain text, the last and so richest HTML. */
+function alternative(bodies: readonly Body[]): Body {
+  return {
+    plain:
+      bodies.find(({ plain }) => plain?.trim())?.plain ??
+      bodies.find(({ plain }) => plain !== null)?.plain ??
+      null,
+    html: bodies.findLast(({ html }) => html !== null)?.html ?? null,
+  };
+}
+
+/** One content after the other. */
+function sequence(bodies: readonly Body[]): Body {
+  const filled = bodies.filter(({ plain, html }) => plain?.trim() || html !== null);
+  if (filled.length <= 1) return filled[0] ?? bodies.find(({ plain }) => plain !== null) ?? nothing;
+  return {
+    plain: filled
+      .map(textOf)
+      .filter((text) => text !== "")
+      .join("\n\n"),
+    html: filled.some(({ html }) => html !== null) ? filled.map(htmlOf).join("<br>\n") : null,
+  };
+}
+
+/** A mail's own plain text, unless it is empty or only says that there is HTML. */
+function textOf({ plain, html }: Body): string {
+  if (html === null || (plain?.trim() && !isStub(plain))) return plain ?? "";
+  const converted = htmlToPlain(html);
+  return converted.trim() === "" ? (plain ?? "") : converted;
+}
+
+function isStub(plain: string): boolean {
+  const text = plain.trim();
+  if (text.length > 400 || !/html/i.test(text)) return false;
+  return /support|view|display|cannot|can't|unable|format|client|reader|browser|unterst|anzeig|darstell|поддерж|просмотр|отображ|формат/i.test(
+    text,
+  );
+}
+
+function htmlOf({ plain, html }: Body): string {
+  if (html !== null) return html;
+  const safe = (plain ?? "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return `<div>${safe.replaceAll("\n", "<br>\n")}</div>`;
+}
+
+function leaf(part: Part, parent: Part | null, gathered: Gathered): Body {
+  const { mediaType } = part;
+  if (dropped.has(mediaType)) return nothing;
+  if (parent?.mediaType === "multipart/signed" && signatures.has(mediaType)) return nothing;
+  if (parent?.mediaType === "multipart/encrypted" && mediaType === "application/pgp-encrypted")
+    return nothing;
+  if (/^application\/(x-)?pkcs7-mime$/.test(mediaType) && isEnveloped(part)) gathered.encrypted = true;
+  if (mediaType === "text/calendar")
+    gathered.calendars.push(calendarText(decodeText(part.content, part.params.charset ?? "utf-8")));
+  if (isEmbeddedMail(mediaType) && !gathered.isReport) gathered.embedded.push(part.content);
+  if (/^message\/(global-)?(delivery-status|disposition-notification|feedback-report)$/.test(mediaType)) {
+    return { plain: manyLines(decodeText(part.content, part.params.charset ?? null)).trim(), html: null };
+  }
+  if (isText(part, parent)) return readText(part, gathered);
+  keepFile(part, parent, gathered);
+  return nothing;
+}
+
+/** Opaquely signed mail is of the same type, and not encrypted. */
+function isEnveloped(part: Part): boolean {
+  const kind = part.params["smime-type"]?.toLowerCase();
+  return kind === undefined ? !/\.p7[cs]$/i.test(part.filename ?? "") : /enveloped|encrypted/.test(kind);
+}
+
+function isEmbeddedMail(mediaType: string): boolean {
+  return mediaType === "message/rfc822" || mediaType === "message/global";
+}
+
+/** Texts to read, not to open: those without a file's name. Some programs name the mail's only text. */
+function isText(part: Part, parent: Part | null): boolean {
+  if (!/^text\/(plain|html|enriched|richtext|x-plain|unknown)$/.test(part.mediaType)) return false;
+  if (parent === null) return part.disposition !== "attachment";
+  if (parent.mediaType === "multipart/alternative") return part.disposition !== "attachment";
+  return (
+    (part.disposition === null || part.disposition === "inline") &&
+    (part.filename === null || parent.children[0] === part)
+  );
+}
+
+function readText(part: Part, gathered: Gathered): Body {
+  if (part.mediaType === "text/html") {
+    const charset = part.params.charset ?? charsetOfHtml(part.content);
+    return { plain: null, html: manyLines(decodeText(part.content, charset).replace(/^\ufeff/, "")) };
+  }
+  let text = decodeText(part.content, part.params.charset ?? null).replace(/^\ufeff/, "");
+  if (part.params.format?.toLowerCase() === "flowed")
+    text = unflow(text, part.params.delsp?.toLowerCase() === "yes");
+  if (/enriched|richtext/.test(part.mediaType)) text = unenrich(text);
+  const withoutFiles = takeUuFiles(manyLines(text));
+  for (const { name, content } of withoutFiles.files) {
+    gathered.files.add({
+      name,
+      mediaType: "application/octet-stream",
+      content,
+      contentId: null,
+      inline: false,
+    });
+  }
+  return { plain: withoutFiles.text, html: null };
+}
+
+function keepFile(part: Part, parent: Part | null, gathered: Gathered): void {
+  const inline =
+    part.disposition === "inline" || (part.disposition === null && parent?.mediaType === "multipart/related");
+  const contentId = part.contentId?.replace(/[<>\s]/g, "") || null;
+  const { filename: name, mediaType, content } = part;
+  const fallback = isEmbeddedMail(mediaType)
+    ? "message"
+    : mediaType === "text/calendar"
+      ? "invitation"
+      : undefined;
+  const isUu = /^x?-?uu(e|encode|encoded)?$/.test(part.encoding);
+  const uu = isUu ? takeUuFiles(content.toString("latin1")).files[0] : undefined;
+  gathered.files.add(
+    { name: name ?? uu?.name ?? null, mediaType, content: uu?.content ?? content, contentId, inline },
+    fallback,
+  );
+}

@@ -1,0 +1,86 @@
+/** Parts of a mail as files: names that can be shown and stored, in the number that is allowed. */
+import type { MailFile } from "../mail.ts";
+import { cut } from "./plain.ts";
+
+/** Direction overrides make `exe.pdf` out of `fdp.exe`; the rest of these cannot be seen at all. */
+const unseen = /[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/gu;
+
+const extensions: Readonly<Record<string, string>> = {
+  "application/json": "json",
+  "application/msword": "doc",
+  "application/ms-tnef": "dat",
+  "application/pdf": "pdf",
+  "application/pgp-encrypted": "asc",
+  "application/pkcs7-mime": "p7m",
+  "application/x-pkcs7-mime": "p7m",
+  "application/zip": "zip",
+  "audio/mpeg": "mp3",
+  "image/gif": "gif",
+  "image/jpeg": "jpg",
+  "image/jpg": "jpg",
+  "image/png": "png",
+  "image/svg+xml": "svg",
+  "image/webp": "webp",
+  "message/rfc822": "eml",
+  "message/global": "eml",
+  "text/calendar": "ics",
+  "text/csv": "csv",
+  "text/html": "html",
+  "text/plain": "txt",
+  "text/rfc822-headers": "txt",
+  "text/vcard": "vcf",
+  "text/x-vcard": "vcf",
+  "video/mp4": "mp4",
+};
+
+/** A name without folders, hidden signs or device tricks, 255 characters at most; `fallback` and the type's extension where nothing is left. */
+export function safeFileName(name: string | null, mediaType: string, fallback: string): string {
+  const last =
+    (name ?? "")
+      .replace(unseen, "")
+      .split(/[/\\]/)
+      .filter((part) => part.trim() !== "")
+      .at(-1) ?? "";
+  const clean = last
+    .toWellFormed()
+    .trim()
+    .replace(/[. ]+$/, "");
+  if (/^\.*$/.test(clean)) return `${fallback}.${extensions[mediaType] ?? "bin"}`;
+  if (clean.length <= 255) return clean;
+  const extension = /\.[^.]{1,20}$/.exec(clean)?.[0] ?? "";
+  return cut(clean, 255 - extension.length) + extension;
+}
+
+/** A list of files that knows its limit. */
+export interface FileList {
+  add(
+    file: {
+      name: string | null;
+      mediaType: string;
+      content: Buffer;
+      contentId: string | null;
+      inline: boolean;
+    },
+    fallback?: string,
+  ): void;
+  readonly files: MailFile[];
+  readonly leftOut: string[];
+}
+
+/** Takes `maxFiles` files; empty ones are not kept, those above the limit are named in `leftOut`. */
+export function fileList(maxFiles: number): FileList {
+  const files: MailFile[] = [];
+  const leftOut: string[] = [];
+  return {
+    files,
+    leftOut,
+    add(file, fallback) {
+      if (file.content.length === 0) return;
+      const name = safeFileName(file.name, file.mediaType, fallback ?? `attachment-${files.length + 1}`);
+      if (files.length < maxFiles) {
+        // Its own memory, so that it can be handed over and a small file does not hold on to a shared block.
+        files.push({ ...file, name, content: new Uint8Array(file.content) });
+      } else if (leftOut.length < 100) leftOut.push(`${name}: more than ${maxFiles} files`);
+    },
+  };
+}
