@@ -1,7 +1,7 @@
 /** What people and the model read of a mail: its texts put together from the tree of its parts. */
 import { calendarText } from "./calendar.ts";
 import { charsetOfHtml, decodeText } from "./charset.ts";
-import type { FileList } from "./files.ts";
+import { type FileList, typeOfName } from "./files.ts";
 import { htmlToPlain } from "./html-text.ts";
 import type { Part } from "./parts.ts";
 import { manyLines } from "./plain.ts";
@@ -49,12 +49,24 @@ export function readBody(root: Part, gathered: Gathered): ReadBody {
   const body = walk(root, null, gathered);
   const text = textOf(body);
   if (/^-----BEGIN PGP MESSAGE-----/m.test(text)) gathered.encrypted = true;
-  return { text, html: body.html };
+  return { text: withoutClearSignature(text), html: body.html };
+}
+
+/** The text within an inline PGP signature. */
+function withoutClearSignature(text: string): string {
+  const begin = text.indexOf("-----BEGIN PGP SIGNED MESSAGE-----\n");
+  const signature = text.indexOf("\n-----BEGIN PGP SIGNATURE-----\n", begin);
+  const content = text.indexOf("\n\n", begin);
+  if (begin < 0 || signature < 0 || content < 0 || content > signature) return text;
+  const end = text.indexOf("\n-----END PGP SIGNATURE-----", signature);
+  const rest = end < 0 ? "" : text.slice(end + "\n-----END PGP SIGNATURE-----".length);
+  return text.slice(0, begin) + text.slice(content + 2, signature).replace(/^- /gm, "") + rest;
 }
 
 function walk(part: Part, parent: Part | null, gathered: Gathered): Body {
   const { mediaType } = part;
   if (!mediaType.startsWith("multipart/")) return leaf(part, parent, gathered);
+  if (part.children.length === 0) return { plain: manyLines(decodeText(part.content, null)), html: null };
   if (mediaType === "multipart/encrypted") gathered.encrypted = true;
   const bodies = part.children.map((child) => walk(child, part, gathered));
   return mediaType === "multipart/alternative" ? alternative(bodies) : sequence(bodies);
@@ -130,7 +142,7 @@ function isEnveloped(part: Part): boolean {
 }
 
 function isEmbeddedMail(mediaType: string): boolean {
-  return mediaType === "message/rfc822" || mediaType === "message/global";
+  return /^message\/(rfc822|global|news)$/.test(mediaType);
 }
 
 /** Texts to read, not to open: those without a file's name. Some programs name the mail's only text. */
@@ -157,7 +169,7 @@ function readText(part: Part, gathered: Gathered): Body {
   for (const { name, content } of withoutFiles.files) {
     gathered.files.add({
       name,
-      mediaType: "application/octet-stream",
+      mediaType: typeOfName(name),
       content,
       contentId: null,
       inline: false,

@@ -50,11 +50,11 @@ export function decodeText(bytes: Uint8Array, declared: string | null): string {
   const name = charsetName(declared);
   if (name === "utf-7") return decodeUtf7(bytes);
   if (name === "utf-16" || name?.startsWith("utf-16")) return decodeUtf16(bytes, name);
-  if (isAscii(bytes) && !bytes.includes(0x1b)) return latin1(bytes);
-  // A stateful encoding looks like ASCII to every other test.
-  if (name === "iso-2022-jp") return decode(bytes, name);
+  // ISO 2022 looks like ASCII to every other test.
+  if (isAscii(bytes))
+    return name === "iso-2022-jp" || hasIso2022(bytes) ? decode(bytes, "iso-2022-jp") : latin1(bytes);
   const utf8 = tryDecode(bytes, "utf-8");
-  if (name === null) return utf8 !== null && !bytes.includes(0x1b) ? utf8 : decode(bytes, guess(bytes));
+  if (name === null) return utf8 ?? decodeBrokenUtf8(bytes);
   if (name === "utf-8") return utf8 ?? decodeBrokenUtf8(bytes);
   if (singleByte.test(name)) {
     // Several bytes that happen to form valid UTF-8 are hardly ever meant as single letters of an 8-bit charset.
@@ -129,6 +129,11 @@ function isAscii(bytes: Uint8Array): boolean {
   return true;
 }
 
+function hasIso2022(bytes: Uint8Array): boolean {
+  const text = bytes.includes(0x1b) ? latin1(bytes) : "";
+  return ["$@", "$B", "(J", "(I"].some((sign) => text.includes(`\u001b${sign}`));
+}
+
 /** A cut or a stray byte in UTF-8 is borne; bytes that are something else altogether are guessed anew. */
 function decodeBrokenUtf8(bytes: Uint8Array): string {
   const text = decode(bytes, "utf-8");
@@ -138,7 +143,7 @@ function decodeBrokenUtf8(bytes: Uint8Array): string {
     if (char === "\ufffd") broken++;
     else if (char > "\u007f") foreign++;
   }
-  return broken > Math.max(2, foreign / 4) || foreign === 0 ? decode(bytes, guess(bytes)) : text;
+  return broken * 3 > foreign ? decode(bytes, guess(bytes)) : text;
 }
 
 /** How far the bytes above 0x7F come in runs, as in a script of their own, or alone, as accents do. */
@@ -152,7 +157,7 @@ function cyrillicShare(bytes: Uint8Array): { share: number; name: string } {
     if ((sample[i - 1] ?? 0) >= 0x80 || (sample[i + 1] ?? 0) >= 0x80) inRuns++;
   }
   if (high === 0 || inRuns / high < 0.7) return { share: 0, name: "windows-1252" };
-  const scored = ["windows-1251", "koi8-r", "ibm866"].map((name) => ({
+  const scored = ["windows-1251", "koi8-r", "ibm866", "iso-8859-5"].map((name) => ({
     name,
     share: score(decode(sample, name)) / high,
   }));
@@ -168,11 +173,35 @@ function score(text: string): number {
 }
 
 function guess(bytes: Uint8Array): string {
-  if (isAscii(bytes)) return "iso-2022-jp";
   const cyrillic = cyrillicShare(bytes);
   if (cyrillic.share > 0.5) return cyrillic.name;
-  if (cyrillic.name !== "windows-1252" && tryDecode(bytes, "gb18030") !== null) return "gb18030";
-  return "windows-1252";
+  return cyrillic.name === "windows-1252" ? "windows-1252" : (guessAsian(bytes) ?? "windows-1252");
+}
+
+/** By the script that a decoding comes out as; GBK and Big5 differ in where the second bytes of letters lie. */
+function guessAsian(bytes: Uint8Array): string | null {
+  const share = (name: string, script: RegExp) => {
+    const text = tryDecode(bytes, name)?.slice(0, 20_000) ?? "";
+    const foreign = text.match(/\P{ASCII}/gu)?.length ?? 0;
+    return foreign === 0 ? 0 : (text.match(script)?.length ?? 0) / foreign;
+  };
+  if (share("shift_jis", /[\u3041-\u30f6]/g) > 0.25) return "shift_jis";
+  if (share("euc-jp", /[\u3041-\u30f6]/g) > 0.25) return "euc-jp";
+  if (share("euc-kr", /[\uac00-\ud7a3]/g) > 0.85) return "euc-kr";
+  if (share("big5", /[\u4e00-\u9fff]/g) > 0.5 && hasLowSecondBytes(bytes)) return "big5";
+  return tryDecode(bytes, "gb18030") === null ? null : "gb18030";
+}
+
+function hasLowSecondBytes(bytes: Uint8Array): boolean {
+  let low = 0;
+  let pairs = 0;
+  for (let i = 0; i + 1 < Math.min(bytes.length, 20_000); i++) {
+    if ((bytes[i] ?? 0) < 0x81) continue;
+    i++;
+    pairs++;
+    if ((bytes[i] ?? 0) < 0x80) low++;
+  }
+  return low > pairs * 0.15;
 }
 
 function decodeUtf16(bytes: Uint8Array, name: string): string {

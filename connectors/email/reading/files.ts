@@ -33,6 +33,12 @@ const extensions: Readonly<Record<string, string>> = {
   "video/mp4": "mp4",
 };
 
+/** The media type that a file's name stands for. */
+export function typeOfName(name: string): string {
+  const extension = /\.([^.]{1,10})$/.exec(name)?.[1]?.toLowerCase();
+  return Object.keys(extensions).find((type) => extensions[type] === extension) ?? "application/octet-stream";
+}
+
 /** A name without folders, hidden signs or device tricks, 255 characters at most; `fallback` and the type's extension where nothing is left. */
 export function safeFileName(name: string | null, mediaType: string, fallback: string): string {
   const last =

@@ -24,22 +24,20 @@ const fieldLine = /^([!-9;-~]{1,100})[ \t]*:/;
  */
 export function readHead(raw: Buffer): Head {
   const fields: { name: string; parts: string[] }[] = [];
+  let broken = 0;
   let at = raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf ? 3 : 0;
   while (at < raw.length) {
     const end = lineEnd(raw, at);
     const line = raw.toString("latin1", at, end).replace(/[\r\n]+$/, "");
     const field = fieldLine.exec(line);
-    if (line.trim() === "") {
+    if (line.trim() === "" && !(line !== "" && isField(raw, end))) {
       if (fields.length > 0) return head(fields, end);
     } else if (/^[ \t]/.test(line) && fields.length > 0) {
       fields.at(-1)?.parts.push(line);
     } else if (field) {
       if (fields.length < maxFields)
         fields.push({ name: (field[1] ?? "").toLowerCase(), parts: [line.slice(field[0].length)] });
-    } else if (
-      !/^>?From /.test(line) &&
-      !fieldLine.test(raw.toString("latin1", end, Math.min(end + 120, raw.length)))
-    ) {
+    } else if (!/^>?From /.test(line) && !isField(raw, end) && (fields.length > 0 || ++broken > 3)) {
       return head(fields, at);
     }
     at = end;
@@ -49,6 +47,11 @@ export function readHead(raw: Buffer): Head {
 
 function head(fields: readonly { name: string; parts: string[] }[], bodyStart: number): Head {
   return { fields: fields.map(({ name, parts }) => ({ name, value: parts.join("").trim() })), bodyStart };
+}
+
+function isField(raw: Buffer, at: number): boolean {
+  // A colon on a line of its own belongs to the name before it, which somebody folded to hide it.
+  return /^(?:[!-9;-~]{1,100})?[ \t]*:/.test(raw.toString("latin1", at, at + 120));
 }
 
 function lineEnd(raw: Buffer, from: number): number {

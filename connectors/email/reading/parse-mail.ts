@@ -25,10 +25,10 @@ export async function parseMail(raw: Uint8Array, maxFiles: number): Promise<Pars
   const gathered = newGathered(root, maxFiles);
   const body = readBody(root, gathered);
   const text = limited(await wholeText(body.text, gathered, maxForwardedDepth), maxText);
-  const html = body.html === null ? null : safeHtml(body.html);
+  const html = body.html?.trim() ? safeHtml(body.html) : null;
   const notes = [...leftOut, ...gathered.files.leftOut];
   if (text.cut) notes.push(`the text after its first ${maxText} characters`);
-  if (body.html !== null && html === null) notes.push("the HTML, which is longer than 1,000,000 characters");
+  if (body.html?.trim() && html === null) notes.push("the HTML, which is longer than 1,000,000 characters");
   return {
     messageId: firstId(head, "message-id"),
     inReplyTo: ids(head, "in-reply-to"),
@@ -41,7 +41,7 @@ export async function parseMail(raw: Uint8Array, maxFiles: number): Promise<Pars
     date: date(head),
     headers: headerLines(head),
     text: text.text,
-    html,
+    html: html === "" ? null : html,
     files: gathered.files.files.map((file) => ({
       ...file,
       inline: file.inline || isShown(file.contentId, html),

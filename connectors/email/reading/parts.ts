@@ -70,7 +70,10 @@ export async function readParts(raw: Buffer, head: Head): Promise<Parts> {
     Readable.from(pieces(mimeHead(head), body.subarray(0, end))).pipe(parser);
   });
   if (!inside.tree) throw new Error("The mail has no parts at all.");
-  return { root: toPart(inside.tree, contents, false), leftOut };
+  const root = toPart(inside.tree, contents, false);
+  // A multipart whose delimiters are nowhere is read as the text that it then is.
+  const isHollow = root.mediaType.startsWith("multipart/") && root.children.length === 0;
+  return { root: isHollow ? { ...root, content: body } : root, leftOut };
 }
 
 function* pieces(head: Buffer, body: Buffer): Generator<Buffer> {

@@ -53,12 +53,12 @@ const maxUuFiles = 50;
 
 /** Takes whole uuencoded files out of a text; what only looks like one stays where it is. */
 export function takeUuFiles(text: string): { text: string; files: UuFile[] } {
-  if (!/^begin [0-7]{3,4} \S/m.test(text)) return { text, files: [] };
+  if (!/^begin [0-7]{3,4}\b/m.test(text)) return { text, files: [] };
   const lines = text.split("\n");
   const kept: string[] = [];
   const files: UuFile[] = [];
   for (let at = 0; at < lines.length; at++) {
-    const begin = /^begin [0-7]{3,4} (\S.{0,254})\r?$/.exec(lines[at] ?? "");
+    const begin = /^begin [0-7]{3,4}(?: (\S.{0,254})?)?$/.exec(lines[at] ?? "");
     const file = begin && files.length < maxUuFiles ? readUu(lines, at + 1) : null;
     if (begin && file) {
       files.push({ name: (begin[1] ?? "").trim(), content: file.content });
