@@ -1,0 +1,194 @@
+/** Mails to events: whose they are, which thread they belong to, and whether they want an answer. */
+import { createHash } from "node:crypto";
+import type { AgentReply, ConnectorEventInput, ThreadHints } from "../../plugins/contract/events.ts";
+import { originOf, toSourceData } from "./delivery/source-data.ts";
+import { guard, replyAddresses, type SenderCap, type SkipReason } from "./guard.ts";
+import type { MailAddress, ParsedMail } from "./mail.ts";
+import { stripReply } from "./stripping/strip.ts";
+
+/** A mail as it came from a folder or a file. */
+export interface FoundMail {
+  /** `sent` where its folder holds what agents sent. */
+  readonly role: "inbox" | "sent";
+  /** When the server took it in; null where that is not known. */
+  readonly internalDate: Date | null;
+  /** The whole mail, or only its header where it is larger than the limit. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The size of the whole mail, in bytes. */
+  readonly size: number;
+}
+
+export interface MapSettings {
+  /** The mailbox's own addresses, lower case. */
+  readonly own: readonly string[];
+  /** Addresses, or domains with @ before them, of agents. */
+  readonly agents: readonly string[];
+  readonly cap: SenderCap;
+}
+
+const hash = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");
+
+/** Where the body of a raw mail begins. */
+function bodyOf(raw: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
+  const ends = [bytes.indexOf("\r\n\r\n"), bytes.indexOf("\n\n")].filter((at) => at !== -1);
+  return ends.length === 0 ? bytes : bytes.subarray(Math.min(...ends));
+}
+
+/**
+ * The key under which a mail is stored once, the same in every folder and after a server has numbered its mails anew. The
+ * Message-ID alone does not do: some programs leave it out, others use one for many mails.
+ */
+export function mailKey(mail: ParsedMail, raw: Uint8Array): string {
+  const { messageId } = mail;
+  const named = [messageId, mail.from[0]?.address, mail.headers.get("date")?.[0], mail.subject];
+  const parts = messageId === null ? [...named, hash(bodyOf(raw))] : named;
+  const fingerprint = hash(JSON.stringify(parts)).slice(0, 16);
+  return messageId === null ? `no-id/${fingerprint}` : `${messageId.slice(0, 400)}/${fingerprint}`;
+}
+
+/** The key of a mail that could not be read. */
+export const unreadableKey = (raw: Uint8Array): string => `unreadable/${hash(raw).slice(0, 32)}`;
+
+const codeInSubject = /\[#([0-9a-f]{10})\]/i;
+
+function idsOf(mail: ParsedMail): string[] {
+  const ids = [...mail.references, ...mail.inReplyTo.filter((id) => !mail.references.includes(id))];
+  return ids.filter((id) => id.length <= 512).slice(-200);
+}
+
+function hintsOf(mail: ParsedMail, people: readonly MailAddress[], own: readonly string[]): ThreadHints {
+  const code = codeInSubject.exec(mail.subject ?? "")?.[1]?.toLowerCase();
+  const addresses = people.map(({ address }) => address).filter((address) => address.length <= 320);
+  return {
+    ...(mail.messageId !== null && mail.messageId.length <= 512 && { id: mail.messageId }),
+    references: idsOf(mail),
+    participants: [...new Set(addresses.filter((address) => !own.includes(address)))].slice(0, 500),
+    ...(code !== undefined && { ticketCode: code }),
+  };
+}
+
+const dayMs = 86_400_000;
+
+/** A mail's own date, where it is not ahead of the server's: clocks are wrong, and some dates are made up. */
+function sentAtOf({ date }: ParsedMail, internalDate: Date | null): Date | undefined {
+  if (internalDate === null) return date ?? undefined;
+  return date !== null && date.getTime() <= internalDate.getTime() + dayMs ? date : internalDate;
+}
+
+const person = (one: MailAddress | undefined) =>
+  one === undefined
+    ? {}
+    : { email: one.address.slice(0, 320), ...(one.name !== null && { name: one.name.slice(0, 320) }) };
+
+function isAgent(address: string, { own, agents }: MapSettings): boolean {
+  return (
+    own.includes(address) ||
+    agents.includes(address) ||
+    agents.includes(address.slice(address.lastIndexOf("@")))
+  );
+}
+
+/** Ours: a notice to the agents, or a reply that was sent through the API and is in the history already. */
+const isOwnWrite = (mail: ParsedMail) =>
+  mail.headers.has("x-deskwire-notice") || mail.headers.has("x-deskwire-reply");
+
+const wroteItself = (mail: ParsedMail) => {
+  const submitted = mail.headers.get("auto-submitted")?.[0]?.trim().toLowerCase() ?? "no";
+  return !submitted.startsWith("no");
+};
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function toReply(mail: ParsedMail, found: FoundMail, settings: MapSettings): ConnectorEventInput[] {
+  const to = [...mail.to, ...mail.cc];
+  const thread = hintsOf(mail, to, settings.own);
+  const { text } = stripReply(mail.text);
+  const draftId = mail.headers.get("x-deskwire-id")?.[0]?.trim();
+  const sentAt = sentAtOf(mail, found.internalDate);
+  const reply: Omit<AgentReply, "agent"> & { agent: AgentReply["agent"] } = {
+    kind: "agent-reply",
+    externalId: mailKey(mail, found.bytes),
+    thread,
+    text: text || mail.subject || "(no text)",
+    agent: person(mail.from[0]),
+    ...(sentAt && { sentAt }),
+    ...(draftId !== undefined && uuid.test(draftId) && { draftId }),
+  };
+  return [reply];
+}
+
+/** The customer behind a mail: contact forms write in the mailbox's own name, and put the customer into Reply-To. */
+function requesterOf(mail: ParsedMail, own: readonly string[]): MailAddress | undefined {
+  const [from] = mail.from;
+  if (from && !own.includes(from.address)) return from;
+  return replyAddresses(mail).find(({ address }) => !own.includes(address)) ?? from;
+}
+
+function skipOf(mail: ParsedMail, found: FoundMail, key: string, settings: MapSettings): SkipReason | null {
+  if (found.size > found.bytes.length) return guard(mail, settings.own) ?? "too-large";
+  const reason = guard(mail, settings.own);
+  if (reason !== null) return reason;
+  const sender = requesterOf(mail, settings.own)?.address;
+  const at = found.internalDate ?? mail.date ?? new Date();
+  return sender !== undefined && settings.cap.exceeded(sender, key, at) ? "sender-cap" : null;
+}
+
+/** What stands in for the text of a mail that has none. */
+function wordsOf(mail: ParsedMail): string {
+  const names = mail.files.map(({ name }) => name).join(", ");
+  return [mail.subject, names && `[${names}]`].filter(Boolean).join("\n\n") || "(empty mail)";
+}
+
+function toMessage(mail: ParsedMail, found: FoundMail, settings: MapSettings): ConnectorEventInput {
+  const externalId = mailKey(mail, found.bytes);
+  const skip = skipOf(mail, found, externalId, settings);
+  const { text, quoted } = stripReply(mail.text);
+  const sentAt = sentAtOf(mail, found.internalDate);
+  const people = [...mail.from, ...mail.replyTo, ...mail.to, ...mail.cc];
+  return {
+    kind: "message",
+    externalId,
+    thread: hintsOf(mail, people, settings.own),
+    ...(mail.subject !== null && { subject: mail.subject }),
+    text: text || wordsOf(mail),
+    ...(quoted && { quoted }),
+    ...(mail.html !== null && { html: mail.html }),
+    raw: found.bytes,
+    requester: person(requesterOf(mail, settings.own)),
+    sourceData: toSourceData(originOf(mail, deliveredTo(mail, settings.own))),
+    ...(sentAt && { sentAt }),
+    attachments: mail.files.map(({ name, mediaType, content, contentId }) => ({
+      name,
+      mediaType,
+      content,
+      ...(contentId && { contentId: contentId.slice(0, 512) }),
+    })),
+    ...(skip !== null && { skip }),
+  };
+}
+
+/** The own address that a mail came to, where a header of its way says so. */
+function deliveredTo(mail: ParsedMail, own: readonly string[]): string | null {
+  const named = ["x-original-to", "delivered-to", "envelope-to"].flatMap(
+    (name) => mail.headers.get(name) ?? [],
+  );
+  const addresses = named.map((value) => value.trim().toLowerCase().replace(/^<|>$/g, ""));
+  return addresses.find((address) => own.includes(address)) ?? null;
+}
+
+/**
+ * The events of a mail: a customer's message, an agent's reply, or none where it is our own or concerns nobody.
+ * A mail in INBOX is an agent's reply where an agent wrote it to others, as an answer to something.
+ */
+export function toEvents(mail: ParsedMail, found: FoundMail, settings: MapSettings): ConnectorEventInput[] {
+  if (isOwnWrite(mail)) return [];
+  const outside = [...mail.to, ...mail.cc].some(({ address }) => !isAgent(address, settings));
+  if (found.role === "sent") return wroteItself(mail) || !outside ? [] : toReply(mail, found, settings);
+  const [from] = mail.from;
+  const answers = mail.inReplyTo.length > 0 || mail.references.length > 0;
+  const byAgent = from !== undefined && isAgent(from.address, settings) && !wroteItself(mail);
+  const elsewhere = mail.replyTo.some(({ address }) => !isAgent(address, settings));
+  if (byAgent && answers && outside && !elsewhere) return toReply(mail, found, settings);
+  return [toMessage(mail, found, settings)];
+}
