@@ -52,7 +52,7 @@ const contactMark = [
   /(?:\+|(?<![\p{L}\p{N}])[08(])[\d\s()/.–-]{6,24}\d/u,
   /[^\s@<>]{1,64}@[^\s@<>]{1,100}\.\p{L}{2,}/u,
   /(?:https?:\/\/|www\.)\S/iu,
-  /^(?:tel|phone|mobile|mob|cell|fax|direct|office|e-?mail|web|website|skype|whatsapp|telegram|viber|telefon|mobil|handy|durchwahl|тел|телефон|моб|факс|почта|сайт|эл\. ?почта|[tmfew])(?: ?\([^)]{1,20}\))? ?[.:](?=\s|$|[+\d(])/iu,
+  /^(?:tel|phone|phone number|telefonnummer|mobile|mob|cell|fax|direct|office|e-?mail|web|website|skype|whatsapp|telegram|viber|telefon|mobil|handy|durchwahl|тел|телефон|моб|факс|почта|сайт|эл\. ?почта|[tmfew])(?: ?\([^)]{1,20}\))? ?[.:](?=\s|$|[+\d(])/iu,
 ];
 const company =
   /(?<![\p{L}\p{N}])(?:gmbh|kg|ohg|e\.k\.|ltd|llc|inc|plc|corp|gbr|hrb|amtsgericht|geschäftsführer(?:in)?|ust-?id\S{0,14}|vat|ооо|оао|зао|пао|ао|ип|инн|кпп|огрн|sitz der gesellschaft)(?![\p{L}\p{N}])/iu;
@@ -68,13 +68,23 @@ export function isContact(line: Line): boolean {
   );
 }
 
+const reference =
+  /(?<!\p{L})(?:(?:order|customer|account|contract|invoice|ticket|case|serial|policy|member(?:ship)?|client|reference|booking|tracking)(?: (?:no|number|id|nr)\.?)? ?[:#№]? ?\S{0,12}\d|(?:kunden|bestell|auftrags?|konto|rechnungs|vertrags|serien|vorgangs|mitglieds)-?(?:nr|nummer|id)|iban|(?:заказ|договор|счет|счёт|заявк|лицевой|полис|накладн|трек)\p{L}{0,4}[^\d]{0,12}\d|№)/iu;
+const ownLabel = /^[^:]{2,30}: ?\S/u;
+
+/** A line that tells a number of an order, a contract or the like, or has a label that is not one of contact data. */
+export function isReference(line: Line): boolean {
+  if (reference.test(line.seen) || /^[1-9]\d{4,19}$/u.test(line.seen)) return true;
+  return ownLabel.test(line.seen) && !contactMark.some((mark) => mark.test(line.seen)) && !isCompany(line);
+}
+
 /** A line that names a company by its legal form or its register. */
 export function isCompany(line: Line): boolean {
   return line.seen.length <= 140 && company.test(line.seen) && !/[?!]$/u.test(line.seen);
 }
 
 const asksBack =
-  /(?:call|ring|phone|text|reach|contact) (?:me|us)|give (?:me|us) a (?:call|ring)|(?:my|our) (?:number|phone|address|details|contact)|(?:number|address|details|data) below|ruf(?:en|t)? (?:sie )?(?:mich|uns|bitte)|(?:zu|an|durch)rufen|rückruf|erreich(?:en|bar)|meine (?:nummer|adresse|daten|kontaktdaten|anschrift)|(?:по|пере)?звон(?:ите|ить)|свяжитесь|связаться|(?:мой|наш) (?:номер|телефон|адрес)|мои (?:контакт|данн)|наши (?:контакт|реквизит|данн)|(?:номер|телефон|адрес|контакты|реквизиты) (?:ниже|в подписи)/iu;
+  /(?:call|ring|phone|text|reach|contact) (?:me|us)|give (?:me|us) a (?:call|ring)|(?:my|our) (?:number|phone|address|details|contact)|(?:number|address|details|data|signature) below|(?:in|see) (?:my|our|the) signature|(?:nummer|adresse|anschrift|daten) (?:\p{L}{1,10} ){0,2}(?:unten|signatur)|ruf(?:en|t)? (?:sie )?(?:mich|uns|bitte)|(?:zu|an|durch)rufen|rückruf|erreich(?:en|bar)|meine (?:nummer|adresse|daten|kontaktdaten|anschrift)|(?:по|пере)?звон(?:ите|ить)|свяжитесь|связаться|(?:мой|наш) (?:номер|телефон|адрес)|мои (?:контакт|данн)|наши (?:контакт|реквизит|данн)|(?:номер|телефон|адрес|контакты|реквизиты) (?:ниже|в подписи)/iu;
 
 /** Whether the text leans on the contact data of its signature: "please call me back". */
 export function asksForContact(text: string): boolean {

@@ -13,6 +13,7 @@ import {
   isGreeting,
   isMobileSignature,
   isPostscript,
+  isReference,
 } from "./phrases.ts";
 
 /** Signatures are looked for in this many lines at the end. */
@@ -114,7 +115,10 @@ function tailFrom(lines: readonly Line[], from: number, end: number): number[] {
 
 /** Whether a line reads like something that is said, and not like a name, a function or an address. */
 function isProse(line: Line): boolean {
-  if (line.seen === "" || isContact(line) || isGreeting(line) || isMobileSignature(line)) return false;
+  if (line.seen === "") return false;
+  // The number of an order is news, wherever it stands.
+  if (isReference(line)) return true;
+  if (isContact(line) || isGreeting(line) || isMobileSignature(line)) return false;
   if (/[?!:]$/u.test(line.seen)) return true;
   if (isCompany(line)) return false;
   const words = line.seen.split(/\s+/u).filter((word) => /\p{L}/u.test(word));

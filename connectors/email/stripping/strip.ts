@@ -11,7 +11,7 @@
  */
 import { hasWords, joinWhere, type Line, readLines } from "./lines.ts";
 import { type Part, partsOf } from "./parts.ts";
-import { asksForContact, isContact, refersBelow } from "./phrases.ts";
+import { asksForContact, isDisclaimer, isMobileSignature, refersBelow } from "./phrases.ts";
 import { signatureLines } from "./signature.ts";
 
 export interface Stripped {
@@ -49,14 +49,16 @@ function keepNew(lines: readonly Line[], parts: readonly Part[]): boolean[] {
     kept.fill(true, part.from, part.to);
     if (part.kind === "new") for (const index of signatureLines(lines, part.from, part.to)) signed.add(index);
   }
-  const contacts = [...signed].some((index) => {
-    const line = lines[index];
-    return line !== undefined && isContact(line);
-  });
   for (const index of signed) kept[index] = false;
+  const contacts = [...signed].some((index) => saysWhoIsWho(lines[index]));
   if (contacts && asksForContact(joinWhere(lines, kept, true)))
     for (const index of signed) kept[index] = true;
   return kept;
+}
+
+/** Whether a line of a signature may hold a telephone number, an address or a name. */
+function saysWhoIsWho(line: Line | undefined): boolean {
+  return line !== undefined && hasWords(line) && !isMobileSignature(line) && !isDisclaimer(line);
 }
 
 /** The indexes of the quoted lines that stay, because an answer or a person's own text goes with them. */
