@@ -12,6 +12,8 @@ const swallowed = new Set(
 /** htmlparser2 is quadratic in depth, and the walks behind it recursive. Browsers flatten at 512. */
 const maxDepth = 150;
 const maxTagLength = 16_384;
+/** Every element costs the parsers behind this one far more than its letters do. */
+const maxTags = 60_000;
 
 /** What `tameHtml` keeps. */
 export interface TameOptions {
@@ -21,8 +23,18 @@ export interface TameOptions {
   readonly maxDataUrl: number;
 }
 
-/** HTML without comments, scripts and styles, no deeper than 150 elements and no longer than the limit. Not yet safe. */
-export function tameHtml(html: string, options: TameOptions): string {
+/** What `tameHtml` made of it. */
+export interface TameHtml {
+  readonly html: string;
+  /** Its end is missing. */
+  readonly cut: boolean;
+}
+
+/**
+ * HTML without comments, scripts and styles, no deeper than 150 elements (a cell or paragraph in each not counted), with
+ * no more than 60,000 tags and no longer than the limit. Not yet safe.
+ */
+export function tameHtml(html: string, options: TameOptions): TameHtml {
   const out: string[] = [];
   let length = 0;
   const stack: { name: string; kept: boolean }[] = [];
@@ -33,11 +45,14 @@ export function tameHtml(html: string, options: TameOptions): string {
     out.push(piece);
     length += piece.length;
   };
+  let tags = 0;
   let at = 0;
-  while (at < html.length && length < options.maxLength) {
+  while (at < html.length && length < options.maxLength && tags < maxTags) {
     const start = html.indexOf("<", at);
     if (start < 0) {
-      put(html.slice(at, at + options.maxLength - length));
+      const end = Math.min(html.length, at + options.maxLength - length);
+      put(html.slice(at, end));
+      at = end;
       break;
     }
     if (start > at) put(html.slice(at, Math.min(start, at + options.maxLength - length)));
@@ -47,7 +62,7 @@ export function tameHtml(html: string, options: TameOptions): string {
     if (tag.kind === "close") closeTag(tag.name);
     if (tag.kind === "open") at = openTag(tag, html.slice(start, tag.end));
   }
-  return out.join("");
+  return { html: out.join(""), cut: at < html.length };
 
   function openTag(tag: Tag, source: string): number {
     if (swallowed.has(tag.name)) return source.endsWith("/>") ? tag.end : endOfElement(html, tag, missing);
@@ -55,7 +70,14 @@ export function tameHtml(html: string, options: TameOptions): string {
       source.length > maxTagLength || source.length > options.maxDataUrl
         ? shorten(source, options.maxDataUrl)
         : source;
-    if (voidElements.has(tag.name) || selfClosing.has(tag.name)) {
+    tags++;
+    if (voidElements.has(tag.name)) {
+      put(text);
+      return tag.end;
+    }
+    if (selfClosing.has(tag.name)) {
+      if (stack.length >= maxDepth) return tag.end;
+      open.set(tag.name, (open.get(tag.name) ?? 0) + 1);
       put(text);
       return tag.end;
     }
@@ -67,8 +89,14 @@ export function tameHtml(html: string, options: TameOptions): string {
   }
 
   function closeTag(name: string): void {
-    if (voidElements.has(name) || selfClosing.has(name)) put(`</${name}>`);
+    if (name === "br") put("<br>");
+    // An end tag without its start would make a parser invent one.
     if (!open.get(name)) return;
+    if (selfClosing.has(name)) {
+      open.set(name, (open.get(name) ?? 1) - 1);
+      put(`</${name}>`);
+      return;
+    }
     for (let top = stack.pop(); top; top = stack.pop()) {
       open.set(top.name, (open.get(top.name) ?? 1) - 1);
       if (top.name !== name) continue;

@@ -6,7 +6,7 @@ import { addresses, date, firstId, headerLines, ids, subject } from "./header-fi
 import { type Head, headerText, rawValues, readHead } from "./header-text.ts";
 import { safeHtml } from "./html-safe.ts";
 import { type Part, readParts } from "./parts.ts";
-import { cut, manyLines, tidy } from "./plain.ts";
+import { cut, cutLine, manyLines, tidy } from "./plain.ts";
 
 const maxText = 200_000;
 const maxForwardedDepth = 3;
@@ -27,8 +27,8 @@ export async function parseMail(raw: Uint8Array, maxFiles: number): Promise<Pars
   const text = limited(await wholeText(body.text, gathered, maxForwardedDepth), maxText);
   const html = body.html?.trim() ? safeHtml(body.html) : null;
   const notes = [...leftOut, ...gathered.files.leftOut];
-  if (text.cut) notes.push(`the text after its first ${maxText} characters`);
-  if (body.html?.trim() && html === null) notes.push("the HTML, which is longer than 1,000,000 characters");
+  if (text.cut) notes.push("the end of the text, which is too long");
+  if (body.html?.trim() && html === null) notes.push("the HTML, which is too long");
   return {
     messageId: firstId(head, "message-id"),
     inReplyTo: ids(head, "in-reply-to"),
@@ -102,7 +102,6 @@ function person({ name, address }: MailAddress): string {
 }
 
 function limited(text: string, max: number): { text: string; cut: boolean } {
-  if (text.length <= max) return { text: text.toWellFormed(), cut: false };
-  const lastLine = `\n[The text is longer: cut after ${max} characters]`;
-  return { text: cut(text, max - lastLine.length) + lastLine, cut: true };
+  if (text.length <= max) return { text: text.toWellFormed(), cut: text.endsWith(cutLine) };
+  return { text: `${cut(text, max - cutLine.length - 1)}\n${cutLine}`, cut: true };
 }

@@ -5,6 +5,9 @@ const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all but tab and line feed
 const textControls = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
 
+/** The last line of a text that goes on in the mail itself. */
+export const cutLine = "[The text is longer in the mail: it is cut here]";
+
 /** The first `max` UTF-16 units, without a half character at the end or anywhere else. */
 export function cut(text: string, max: number): string {
   if (text.length <= max) return text.toWellFormed();

@@ -15,11 +15,19 @@ export interface MailReader {
   close(): Promise<void>;
 }
 
-/** MB of JavaScript heap for the worker; the bytes of mail and files lie outside of it and are bounded by `maxBytes`. */
-const maxHeapMb = 128;
 /** Starting costs about 0.2 s, far more on a busy machine. */
 const startTimeoutMs = 30_000;
-const idleMs = 10_000;
+
+/** How the worker runs; changed by tests alone. */
+export interface ReaderTuning {
+  /** MB of JavaScript heap; the bytes of mail and files lie outside of it and are bounded by `maxBytes`. */
+  readonly heapMb: number;
+  /** Milliseconds without a mail after which the worker is ended. */
+  readonly idleMs: number;
+  readonly worker: URL;
+}
+
+const usual: ReaderTuning = { heapMb: 128, idleMs: 10_000, worker: new URL("./worker.ts", import.meta.url) };
 
 interface Waiting {
   readonly raw: Uint8Array;
@@ -31,7 +39,8 @@ interface Waiting {
  * A reader of raw mails. Its worker is started for the first mail, ended when idle for ten seconds, and replaced when a
  * mail overstrains it. It keeps the process alive only while a mail is being read.
  */
-export function createMailReader(limits: ReadLimits): MailReader {
+export function createMailReader(limits: ReadLimits, tuning: Partial<ReaderTuning> = {}): MailReader {
+  const { heapMb, idleMs, worker: workerFile } = { ...usual, ...tuning };
   const waiting: Waiting[] = [];
   let worker: Worker | null = null;
   let ready = false;
@@ -40,8 +49,8 @@ export function createMailReader(limits: ReadLimits): MailReader {
   let timer: NodeJS.Timeout | undefined;
 
   function start(): Worker {
-    const started = new Worker(new URL("./worker.ts", import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
+    const started = new Worker(workerFile, {
+      resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
       // Neither the flags of the process, which a worker may refuse, nor its secrets.
       execArgv: [],
       env: {},
@@ -114,7 +123,7 @@ export function createMailReader(limits: ReadLimits): MailReader {
     const memory = fault !== null && "code" in fault && fault.code === "ERR_WORKER_OUT_OF_MEMORY";
     finish({
       unreadable: memory
-        ? `It needs more memory to read than ${maxHeapMb} MB.`
+        ? `It needs more memory to read than ${heapMb} MB.`
         : `It made the reader fail: ${fault?.message ?? "the worker ended"}`,
     });
     next();
