@@ -38,6 +38,28 @@ export function isPostscript(line: Line): boolean {
   return postscript.test(line.seen);
 }
 
+const salutation =
+  /^(?:hi|hello|hey|dear|good (?:morning|afternoon|evening|day)|hallo|guten (?:tag|morgen|abend)|moin|servus|liebe[rs]?|sehr geehrte[rs]?|grüß gott|здравствуйте|добрый (?:день|вечер)|доброе утро|приветствую|привет|уважаем(?:ый|ая|ые))(?=$|[\s,.!])[^?:]{0,60}[,.!]?$/iu;
+
+/** A line that only greets: an answer without marks may then stand among the quote. */
+export function isSalutation(line: Line): boolean {
+  return salutation.test(line.seen) && line.seen.split(/\s+/u).length <= 6;
+}
+
+/** The lines that PGP sets around a signed text. */
+export function isArmor(line: Line): boolean {
+  return /^(?:-{5}BEGIN PGP SIGNED MESSAGE-{5}|Hash: [\w, -]{1,60})$/u.test(line.seen);
+}
+
+/** A link to a page or a picture, not merely to a site: it may be the very thing that is written about. */
+export function isDeepLink(line: Line): boolean {
+  const link = /(?:https?:\/\/|www\.)([^\s/?#]{1,120})([/?#][^\s>\])]{2,})/iu.exec(line.seen);
+  return (
+    link !== null &&
+    !/(?:linkedin|facebook|instagram|xing|twitter|youtube|vk|t|wa|x)\.(?:com|me|ru|de)$/iu.test(link[1] ?? "")
+  );
+}
+
 /** The beginning of a paragraph of legal text. */
 export function isDisclaimer(line: Line): boolean {
   return disclaimer.test(line.seen);
@@ -59,7 +81,7 @@ const company =
 
 /** A line with a telephone number, an address of mail or web, or a label of one, and hardly anything else. */
 export function isContact(line: Line): boolean {
-  if (line.seen.length > 140) return false;
+  if (line.seen.length > 140 || line.seen.startsWith("[")) return false;
   if (!contactMark.some((mark) => mark.test(line.seen))) return false;
   const rest = line.seen.replace(/\S{0,80}[@\d/]\S{0,80}|www\.\S{1,80}/gu, " ");
   return (

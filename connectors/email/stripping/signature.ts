@@ -8,6 +8,7 @@ import { type Line, skipBlank } from "./lines.ts";
 import {
   isCompany,
   isContact,
+  isDeepLink,
   isDelimiter,
   isDisclaimer,
   isGreeting,
@@ -29,14 +30,14 @@ export function signatureLines(lines: readonly Line[], from: number, to: number)
     takeClosing(lines, from, end, found);
     end = lastWords(lines, from, end, found);
   }
-  const start = Math.max(from, end - mostLines);
-  for (let at = start; at < end; at += 1) {
-    const line = lines[at];
-    if (line === undefined || found.has(at)) continue;
-    const tail = isDelimiter(line) ? delimited(lines, at, end) : greeted(lines, at, end);
-    if (tail === null) continue;
-    for (const index of tail) found.add(index);
-    break;
+  // The delimiter first: a greeting above it is judged by what stands between the two.
+  for (const signed of [delimited, greeted]) {
+    for (let at = Math.max(from, end - mostLines); at < end; at += 1) {
+      const tail = found.has(at) ? null : signed(lines, at, end);
+      if (tail === null) continue;
+      for (const index of tail) found.add(index);
+      end = at;
+    }
   }
   return found;
 }
@@ -68,12 +69,16 @@ function takeClosing(lines: readonly Line[], from: number, end: number, found: S
 
 /** The lines of a signature under a delimiter, or null where it is a divider between two pieces of text. */
 function delimited(lines: readonly Line[], at: number, end: number): number[] | null {
+  const line = lines[at];
+  if (line === undefined || !isDelimiter(line)) return null;
   const first = skipBlank(lines, at + 1, end);
   if (first >= end) return [at];
   const opening = lines[first];
   if (opening === undefined || isPostscript(opening)) return null;
-  if (isProse(opening) && !isDisclaimer(opening)) return null;
-  const tail = tailFrom(lines, first, end);
+  // "-- " with its space is set by programs; what comes with it may link to pages.
+  const set = line.raw === "-- ";
+  if (isProse(opening, set) && !isDisclaimer(opening)) return null;
+  const tail = tailFrom(lines, first, end, set);
   return tail.length === 0 ? null : [at, ...tail];
 }
 
@@ -81,7 +86,7 @@ function delimited(lines: readonly Line[], at: number, end: number): number[] | 
 function greeted(lines: readonly Line[], at: number, end: number): number[] | null {
   const line = lines[at];
   if (line === undefined || !isGreeting(line) || end - at > mostGreetingLines * 2) return null;
-  const tail = tailFrom(lines, at + 1, end);
+  const tail = tailFrom(lines, at + 1, end, false);
   const marked = tail.some((index) => {
     const contact = lines[index];
     return contact !== undefined && isContact(contact);
@@ -93,7 +98,7 @@ function greeted(lines: readonly Line[], at: number, end: number): number[] | nu
  * Goes paragraph by paragraph through what follows: names, contact lines and legal text are the signature; the first paragraph
  * that reads otherwise ends it, unless only legal text is under it.
  */
-function tailFrom(lines: readonly Line[], from: number, end: number): number[] {
+function tailFrom(lines: readonly Line[], from: number, end: number, links: boolean): number[] {
   const tail: number[] = [];
   let at = skipBlank(lines, from, end);
   while (at < end) {
@@ -102,7 +107,7 @@ function tailFrom(lines: readonly Line[], from: number, end: number): number[] {
     const paragraph = lines.slice(at, stop);
     const first = paragraph[0];
     const legal = first !== undefined && isDisclaimer(first);
-    const prose = paragraph.findIndex((line) => isPostscript(line) || isProse(line));
+    const prose = paragraph.findIndex((line) => isPostscript(line) || isProse(line, links));
     if (!legal && prose !== -1) {
       for (let index = at; index < at + prose; index += 1) tail.push(index);
       return tail;
@@ -113,12 +118,16 @@ function tailFrom(lines: readonly Line[], from: number, end: number): number[] {
   return tail;
 }
 
-/** Whether a line reads like something that is said, and not like a name, a function or an address. */
-function isProse(line: Line): boolean {
-  if (line.seen === "") return false;
+/**
+ * Whether a line reads like something that is said, and not like a name, a function or an address.
+ * @param links links to pages belong to signatures here
+ */
+function isProse(line: Line, links: boolean): boolean {
+  if (line.seen === "" || isMobileSignature(line)) return false;
+  if (!links && isDeepLink(line)) return true;
   // The number of an order is news, wherever it stands.
   if (isReference(line)) return true;
-  if (isContact(line) || isGreeting(line) || isMobileSignature(line)) return false;
+  if (isContact(line) || isGreeting(line)) return false;
   if (/[?!:]$/u.test(line.seen)) return true;
   if (isCompany(line)) return false;
   const words = line.seen.split(/\s+/u).filter((word) => /\p{L}/u.test(word));

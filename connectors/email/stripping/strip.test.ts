@@ -96,3 +96,88 @@ describe("stripping replies", () => {
     }
   });
 });
+
+describe("what is no quote and no signature", () => {
+  const unchanged: Record<string, string> = {
+    "a sentence that begins like an attribution": "On Monday I wrote to you:\nplease cancel order 5.",
+    "the same with date and time": "On 20.11.2026 at 10:12 I wrote to you:\nplease cancel order 5.",
+    "the same in German":
+      "Am 20.11.2026 um 10:12 Uhr schrieb mir Frau Müller:\ndie Ware ist da. Sie ist es nicht.",
+    "the same in Russian": "20.11.2026 в 10:12 ваш оператор Анна <a@bank.example> написала:\nждите. Я жду.",
+    "a quotation of somebody with a title": "On 20.11.2026 at 10:12 Mr Smith wrote:\nall paid.\nIs that so?",
+    "headers as content": "From: Berlin\nTo: Moscow\nDate: 20.11.2026\nWeight: 20 t\nWhat would that cost?",
+    "headers as content, with a time":
+      "Von: Berlin\nAn: München\nDatum: 20.11.2026 10:00\nBetreff: Transport\nWas kostet das?",
+    "prices with a mark": "Which of these?\n> 5 kg\n> 10 kg\n>= 20 kg\nThank you.",
+    "a list with marks at the end": "We need:\n> red paint\n> two brushes",
+    "marked lines without attribution, with text below": "> The door is locked.\n\nIt is not.",
+    "a list of two dashes": "-- first point\n-- second point",
+    "a divider": "Question one: is it red?\n--\nQuestion two: is it heavy?",
+    "a divider with its space": "Is it red?\n-- \nPlease also tell me how heavy it is.",
+    "a greeting with a name": "It works.\n\nMit freundlichen Grüßen\nKarin Beispiel",
+    "an order number under a greeting":
+      "Where is it?\n\nBest regards\nTom\nOrder number: 4711\nTel. +49 341 123456",
+    "a link under a greeting":
+      "It looks like this.\n\nС уважением,\nИгорь\nhttps://shots.example/a/81723.png",
+    "a signature where a call is asked for": "Please call me.\n\n-- \nTom Baker\n+44 20 7946 0018",
+    "text under a signature":
+      "Bitte stornieren.\n\nMfG\nK. Beispiel\n\nIch habe noch eine Frage: gilt das auch für Teil 2?",
+    "a word on mail programs":
+      "I wrote the mail from my iPhone and it was lost. Sent from my iPhone it never arrives.",
+    "a forwarded mail alone":
+      "---------- Forwarded message ---------\nFrom: A <a@b.example>\nDate: Fri, Nov 20, 2026\nSubject: X\n\nText",
+    "a quote alone": "On Fri, 20 Nov 2026 at 10:12, Anna Smith <a@b.example> wrote:\n\n> Is it working?",
+    "answers in a quote without marks":
+      "Hi Anna,\n\nOn Fri, 20 Nov 2026 at 10:12, Anna Smith <a@b.example> wrote:\n\nIs it red?\nYes, it is.",
+  };
+  for (const [name, text] of Object.entries(unchanged)) {
+    it(`leaves ${name} as it is`, () => {
+      expect(stripReply(text)).toEqual({ text, quoted: "" });
+    });
+  }
+
+  it("gives an empty text for a mail without words, and trims what is invisible", () => {
+    expect(stripReply("")).toEqual({ text: "", quoted: "" });
+    expect(stripReply(" \u200b\r\n\u00a0\ufeff\r\n")).toEqual({ text: "", quoted: "" });
+    expect(stripReply("\ufeff\u200b\r\n\r\nHello  there\r\n\u00a0\r\n")).toEqual({
+      text: "Hello  there",
+      quoted: "",
+    });
+  });
+});
+
+describe("hostile texts of half a megabyte", () => {
+  const fill = (piece: string) => piece.repeat(Math.ceil(500_000 / piece.length));
+  const hostile: Record<string, string> = {
+    "beginnings of attributions": fill("On \n"),
+    "attributions that are none": fill("On 20.11.2026 10:12, Anna Smith and so on:\n"),
+    "attributions that never end": fill("On Fri, 20 Nov 2026 at 10:12, Anna Smith\n"),
+    "digits after On": fill(`On ${"1".repeat(380)}:\n`),
+    "addresses after On": fill(`On ${"a@b ".repeat(90)}:\n`),
+    "quote marks on one line": fill(">"),
+    "quote marks on many lines": fill(">\n"),
+    "doubtful quote marks": fill("> 5\n"),
+    "quotes and answers by turns": `On 20.11.26 10:12, A wrote:\n${fill("> a\nb\n\n")}`,
+    spaces: fill(" "),
+    "long lines of spaces": fill(`${" ".repeat(999)}\n`),
+    "no-break spaces": fill("\u00a0"),
+    "invisible characters": fill("\u200b"),
+    "empty lines": fill("\n"),
+    "mobile signatures": fill("Sent from my iPhone\n"),
+    delimiters: fill("-- \n"),
+    "greetings with numbers": fill("Best regards,\n+49 123 456789\n"),
+    "headers that are no block": fill("From: a\nTo: b\n\n"),
+    rules: fill("______________\n"),
+    "one long word": fill("a"),
+    "at signs": fill("a@"),
+    "hints at what is below": `${fill("see a b c siehe a b c ")}\n\nOn 20.11.26 10:12, A wrote:\n> x`,
+  };
+  for (const [name, text] of Object.entries(hostile)) {
+    it(`are through in time: ${name}`, () => {
+      const start = performance.now();
+      const { text: kept, quoted } = stripReply(text);
+      expect(performance.now() - start).toBeLessThan(2000);
+      expect(kept.length + quoted.length).toBeLessThanOrEqual(text.length + 4);
+    });
+  }
+});

@@ -7,11 +7,18 @@
  * - Marked lines without an attribution above them may be the person's own: they stay if text follows them or a colon leads in.
  * - A forwarded mail stays: this ticket has not seen it. So does everything where the text says "see below".
  * - A signature with contact lines stays where the text asks to be called back.
- * - Where no new word would be left, the whole text stays.
+ * - Where no new word would be left, or only a greeting above a quote without marks, the whole text stays.
  */
 import { hasWords, joinWhere, type Line, readLines } from "./lines.ts";
 import { type Part, partsOf } from "./parts.ts";
-import { asksForContact, isDisclaimer, isMobileSignature, refersBelow } from "./phrases.ts";
+import {
+  asksForContact,
+  isArmor,
+  isDisclaimer,
+  isMobileSignature,
+  isSalutation,
+  refersBelow,
+} from "./phrases.ts";
 import { signatureLines } from "./signature.ts";
 
 export interface Stripped {
@@ -31,13 +38,18 @@ export function stripReply(text: string): Stripped {
   const kept = keepNew(lines, parts);
   const newText = joinWhere(lines, kept, true);
   const contexts = answeredQuotes(lines, parts, kept);
-  const nothingNew = !lines.some((line, index) => kept[index] && hasWords(line));
+  const nothingNew = !lines.some((line, index) => kept[index] && isNews(line, parts));
   const quotes = parts.some((part) => part.kind === "rest" || part.kind === "marked");
   if (nothingNew || (quotes && contexts.length === 0 && refersBelow(newText))) {
     return { text: joinWhere(lines, new Array<boolean>(lines.length).fill(true), true), quoted: "" };
   }
   for (const index of contexts) kept[index] = true;
   return { text: joinWhere(lines, kept, true), quoted: joinWhere(lines, kept, false) };
+}
+
+/** Whether a kept line says something: above a quote without marks, a greeting does not, for the answer may be in the quote. */
+function isNews(line: Line, parts: readonly Part[]): boolean {
+  return hasWords(line) && !isArmor(line) && !(parts.at(-1)?.kind === "rest" && isSalutation(line));
 }
 
 /** Marks the lines that are new or forwarded, without signatures. */
