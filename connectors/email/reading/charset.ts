@@ -214,7 +214,8 @@ function decodeUtf16(bytes: Uint8Array, name: string): string {
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return decode(bytes, "utf-16be");
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return decode(bytes, "utf-16le");
   // Text of one byte a letter that only calls itself UTF-16, as Windows programs write "unicode".
-  if (zeroFirst + zeroSecond === 0 && tryDecode(bytes, "utf-8") !== null) return decode(bytes, "utf-8");
+  const isText = !bytes.some((byte) => byte < 9) && tryDecode(bytes, "utf-8") !== null;
+  if (zeroFirst + zeroSecond === 0 && isText) return decode(bytes, "utf-8");
   if (name === "utf-16be" || name === "utf-16le") return decode(bytes, name);
   return decode(bytes, zeroSecond > zeroFirst ? "utf-16le" : "utf-16be");
 }

@@ -31,19 +31,31 @@ export function addresses(head: Head, name: string): MailAddress[] {
   for (const raw of rawValues(head, name)) {
     if (found.length >= maxAddresses) break;
     const whole = raw.length <= maxAddressField ? raw : raw.slice(0, raw.lastIndexOf(",", maxAddressField));
-    collect(addressparser(decodeRaw(whole), { flatten: true }), found);
+    const { text, restore } = hideWords(decodeRaw(whole));
+    for (const { name = "", address = "" } of addressparser(text, { flatten: true })) {
+      const shown = oneLine(decodeWords(restore(name)), 200).replace(/^["'\s]+|["'\s]+$/g, "");
+      // A bare name is an address on the same machine, such as `MAILER-DAEMON`.
+      const bare = address === "" && /^[\w.+-]+$/.test(shown) ? shown : restore(address);
+      const clean = oneLine(decodeWords(bare).replace(/[\s<>]/g, ""), 320).toLowerCase();
+      if (clean !== "") found.push({ name: shown === "" || shown === bare ? null : shown, address: clean });
+    }
   }
   return found.slice(0, maxAddresses);
 }
 
-function collect(parsed: readonly { name?: string; address?: string }[], found: MailAddress[]): void {
-  for (const entry of parsed) {
-    const decoded = decodeWords(entry.address ?? "");
-    const address = oneLine(decoded.replace(/[\s<>]/g, ""), 320).toLowerCase();
-    if (address === "") continue;
-    const name = oneLine(decodeWords(entry.name ?? ""), 200).replace(/^["'\s]+|["'\s]+$/g, "");
-    found.push({ name: name === "" ? null : name, address });
-  }
+/** Encoded words may hold commas and colons that part addresses elsewhere: they stand aside while a field is parsed. */
+function hideWords(field: string): { text: string; restore(text: string): string } {
+  const words: string[] = [];
+  const text = field
+    .replace(/[\ue000\ue001]/g, "")
+    .replace(/=\?[\w.:*()+-]{1,80}\?[bBqQ]\?[^?\s]{0,1000}\?=/g, (word) => {
+      words.push(word);
+      return `\ue000${words.length - 1}\ue001`;
+    });
+  return {
+    text,
+    restore: (part) => part.replace(/\ue000(\d+)\ue001/g, (_, index: string) => words[Number(index)] ?? ""),
+  };
 }
 
 /** Ids in a field, without brackets, each once; of many the last 200. Ids without brackets count if they have an `@`. */

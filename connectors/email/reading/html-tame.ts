@@ -37,15 +37,16 @@ export interface TameHtml {
 export function tameHtml(html: string, options: TameOptions): TameHtml {
   const out: string[] = [];
   let length = 0;
+  let tags = 0;
   const stack: { name: string; kept: boolean }[] = [];
   const open = new Map<string, number>();
   // Ends that were looked for in vain: looking again from each start would take quadratic time.
   const missing = new Set<string>();
   const put = (piece: string) => {
+    if (piece.startsWith("<")) tags++;
     out.push(piece);
     length += piece.length;
   };
-  let tags = 0;
   let at = 0;
   while (at < html.length && length < options.maxLength && tags < maxTags) {
     const start = html.indexOf("<", at);
@@ -70,7 +71,6 @@ export function tameHtml(html: string, options: TameOptions): TameHtml {
       source.length > maxTagLength || source.length > options.maxDataUrl
         ? shorten(source, options.maxDataUrl)
         : source;
-    tags++;
     if (voidElements.has(tag.name)) {
       put(text);
       return tag.end;

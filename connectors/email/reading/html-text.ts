@@ -3,8 +3,8 @@ import { convert, type DomNode, type FormatCallback, type HtmlToTextOptions } fr
 import { tameHtml } from "./html-tame.ts";
 import { cutLine, manyLines, tidy } from "./plain.ts";
 
-/** The conversion takes longer than its input grows, and a text of over 200,000 characters is cut anyway. */
-const maxHtml = 600_000;
+/** Programs write ten letters of markup for one of text, and a text of over 200,000 is cut anyway. */
+const maxHtml = 1_500_000;
 const maxLinkLength = 200;
 
 /** Text in an element that people do not see is not for the model either: it is how prompts are smuggled in. */
@@ -76,7 +76,7 @@ const options: HtmlToTextOptions = {
   ],
 };
 
-/** The text of an HTML part, of which 600,000 characters are looked at; `cutLine` stands last where it is longer. */
+/** The text of an HTML part, of which 1,500,000 characters are looked at; `cutLine` stands last where it is longer. */
 export function htmlToPlain(html: string): string {
   const tame = tameHtml(html, { maxLength: maxHtml, maxDataUrl: 0 });
   const text = convert(tame.html, options) + (tame.cut ? `\n${cutLine}` : "");
