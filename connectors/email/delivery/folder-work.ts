@@ -57,7 +57,8 @@ export async function isUntouched(client: ImapFlow, mail: IndexedMail): Promise<
   // Gone since: whoever removed it has decided about it.
   if (head === false || (head.size ?? 0) > maxDraftBytes) return false;
   const full = await client.fetchOne(String(mail.uid), { source: true }, { uid: true });
-  if (full === false || full.source === undefined) return false;
+  // A server that has to answer for a mail that another connection removed answers NIL.
+  if (full === false || !full.source) return false;
   const parsed = await simpleParser(full.source, {
     skipHtmlToText: true,
     skipTextToHtml: true,

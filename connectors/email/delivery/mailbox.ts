@@ -33,8 +33,8 @@ export interface MailSession {
 
 export interface DeliveryMailbox {
   /**
-   * Runs `work` when those before it are done. Where the connection that had been open turns out to be broken, it runs once
-   * more in a new one: `work` looks up what is there before it writes.
+   * Runs `work` when those before it are done. Where the connection breaks, as it may have done unseen since the delivery
+   * before, it runs once more in a new one: `work` looks up what is there before it writes.
    * @param what what is being done, for error messages
    */
   use<T>(what: string, signal: AbortSignal, work: (session: MailSession) => Promise<T>): Promise<T>;
@@ -107,11 +107,11 @@ export function createDeliveryMailbox(options: DeliveryMailboxOptions): Delivery
     const time = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([caller, closing.signal, time]);
     try {
-      const wasOpen = connection !== null;
       try {
         return await attempt(signal, work);
       } catch (error) {
-        if (!wasOpen || signal.aborted || connection?.client.usable) throw error;
+        const broke = connection !== null && !connection.client.usable;
+        if (!broke || signal.aborted) throw error;
         return await attempt(signal, work);
       }
     } catch (error) {

@@ -26,6 +26,8 @@ export function canonicalAddress(address: string): string | null {
 export interface OwnAddresses {
   /** The address that answers come from where no other is known. */
   readonly main: string;
+  /** As configured, the main one first. */
+  readonly all: readonly string[];
   has(address: string): boolean;
   /** The configured address that another spelling of it, or one with `+detail`, stands for. */
   match(address: string): string | null;
@@ -45,7 +47,7 @@ export function ownAddresses(addresses: readonly string[]): OwnAddresses {
     if (canonical === null) return null;
     return known.get(canonical) ?? known.get(canonical.replace(/\+[^@]*@/, "@")) ?? null;
   };
-  return { main, match, has: (address) => match(address) !== null };
+  return { main, all: [...known.values()], match, has: (address) => match(address) !== null };
 }
 
 /** The company's address that the mail came to: answers come from it. */
