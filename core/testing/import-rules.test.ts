@@ -11,8 +11,13 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const refused: Record<string, string> = {
   "plugins/contract/up.ts": "../load.ts",
   "plugins/up.ts": "../core/lib/ids.ts",
+  "plugins/kit/up.ts": "../load.ts",
+  "plugins/kit/checks/up.ts": "../../spec-faults.ts",
+  "plugins/kit/core.ts": "../../core/lib/ids.ts",
+  "plugins/kit/connector.ts": "../../connectors/api/index.ts",
   "connectors/mail/core.ts": "../../core/lib/ids.ts",
   "connectors/mail/loader.ts": "../../plugins/load.ts",
+  "connectors/mail/kit.ts": "../../plugins/kit/world.ts",
   "config/up.ts": "../core/lib/ids.ts",
   "ml-service/core.ts": "../core/lib/ids.ts",
   "core/lib/up.ts": "../store/database.ts",
@@ -32,6 +37,9 @@ const refused: Record<string, string> = {
 
 const allowed: Record<string, string> = {
   "connectors/mail/contract.ts": "../../plugins/contract/events.ts",
+  "connectors/mail/conformance.test.ts": "../../plugins/kit/conformance.ts",
+  "plugins/kit/contract.ts": "../contract/events.ts",
+  "plugins/kit/checks/within.ts": "../world.ts",
   "core/store/down.ts": "../lib/ids.ts",
   "core/pipeline/down.ts": "../store/database.ts",
   "core/pipeline/schema.ts": "../../ml-service/classify-schema.ts",
