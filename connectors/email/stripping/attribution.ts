@@ -12,6 +12,8 @@ export interface Attribution {
   /** The index after its last line. */
   readonly end: number;
   readonly certainty: Certainty;
+  /** Says "wrote": without it there are only a date, a time and an address. */
+  readonly verbed: boolean;
 }
 
 /** Programs wrap an attribution over this many lines at most. */
@@ -21,6 +23,8 @@ const longest = 400;
 const address = /[<([]*(?:mailto:)?[^\s<>()[\]"',;:@]{1,80}@[^\s<>()[\]"',;:]{1,120}[>)\]]*/gu;
 const verb =
   /(?<!\p{L})(?:wrote|writes|said|replied|schrieb|schreibt|geschrieben|написал(?:а|\(а\)|\(-а\)|\/а)?|писал(?:а|\(а\))?|пишет|сообщает)(?!\p{L})/iu;
+// The Bat! writes so.
+const youWrote = /^(?:вы писали|вы написали|you wrote|sie schrieben) /iu;
 const opening = /^(?:on|am|at|in|le|el|il|op|в|во|от) /iu;
 const filler =
   /(?<!\p{L})(?:on|at|am|um|uhr|den|dem|hat|в|во|от|г|года|письме|сообщении|via|по|через|время|московское|время)(?!\p{L})\.?/giu;
@@ -43,7 +47,7 @@ export function attributionAt(lines: readonly Line[], at: number): Attribution |
     if (joined.length > longest) return null;
     if (line.seen.endsWith(":")) {
       const certainty = certaintyOf(plain(joined), index > at ? plain(first.seen) : null);
-      return certainty === null ? null : { end: index + 1, certainty };
+      return certainty === null ? null : { end: index + 1, certainty, verbed: verb.test(joined) };
     }
   }
   return null;
@@ -56,6 +60,7 @@ function plain(text: string): string {
 
 /** @param first the first of several lines: it must show by itself that an attribution begins here */
 function certaintyOf(text: string, first: string | null): Certainty | null {
+  if (youWrote.test(text)) return hasDate(text) && hasTime(text) ? "weak" : null;
   const addressed = text.includes("@") && text.search(address) >= 0;
   const dated = hasDate(text);
   const timed = hasTime(text);

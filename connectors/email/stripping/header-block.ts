@@ -111,9 +111,14 @@ const replyAbove =
 const forwardTitle =
   /^(?:[-_=*– —]{2,80}(?:forwarded (?:message|by)|weitergeleitete (?:nachricht|e-mail|mail)|пересылаемое (?:сообщение|письмо)|пересланное (?:сообщение|письмо)|переадресованное (?:сообщение|письмо)).{0,120}|(?:begin forwarded message|anfang der weitergeleiteten (?:nachricht|e-mail|mail)|начало (?:переадресованного|пересылаемого|пересланного) (?:сообщения|письма)) {0,2}:)$/iu;
 
-/** "-----Original Message-----" and its kin: all below is quoted. */
+/** "-----Original Message-----" and its kin. */
 export function isQuotedTitle(line: Line): boolean {
-  return line.seen.length <= 160 && (quotedTitle.test(line.seen) || replyAbove.test(line.seen));
+  return line.seen.length <= 160 && quotedTitle.test(line.seen);
+}
+
+/** "Please reply above this line", as helpdesks ask for: all below is theirs. */
+export function isReplyAbove(line: Line): boolean {
+  return line.seen.length <= 160 && replyAbove.test(line.seen);
 }
 
 /** "---------- Forwarded message ---------" and its kin: what follows was not seen in this ticket yet. */

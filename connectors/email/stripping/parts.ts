@@ -1,12 +1,12 @@
 /** Cuts a mail into its parts: what is new, what introduces a quote, and what is quoted. */
 import { attributionAt } from "./attribution.ts";
-import { headerBlockAt, isForwardTitle, isQuotedTitle, ruledBlockAt } from "./header-block.ts";
+import { headerBlockAt, isForwardTitle, isQuotedTitle, isReplyAbove, ruledBlockAt } from "./header-block.ts";
 import { type Line, skipBlank } from "./lines.ts";
 
 export interface Part {
   /**
    * `new`: written by the sender. `intro`: attribution, block of headers or title above a quote. `marked`: lines with quote marks.
-   * `rest`: all that stands under an intro without marks. `forwarded`: a mail that was passed on, to the end.
+   * `rest`: all that stands under an intro without marks. `forwarded`: what was passed on by the sender, to the end.
    */
   readonly kind: "new" | "intro" | "marked" | "rest" | "forwarded";
   readonly from: number;
@@ -43,6 +43,7 @@ export function partsOf(lines: readonly Line[]): Part[] {
         continue;
       }
       close(at);
+      if (isLedIn(lines, newFrom, at)) return [...parts, { kind: "forwarded", from: at, to: lines.length }];
       parts.push({ kind: "intro", from: at, to: intro });
       at = skipBlank(lines, intro);
       newFrom = intro;
@@ -55,13 +56,23 @@ export function partsOf(lines: readonly Line[]): Part[] {
   return parts;
 }
 
+/** Whether the new text right above ends with a colon: "Here is the chat:". */
+export function isLedIn(lines: readonly Line[], from: number, to: number): boolean {
+  let above = to - 1;
+  while (above >= from && lines[above]?.seen === "") above -= 1;
+  return above >= from && lines[above]?.seen.endsWith(":") === true;
+}
+
 /** The index after all that introduces a quote here: a title, a block of headers, an attribution, or several of them. */
 function introAt(lines: readonly Line[], quotes: readonly boolean[], at: number): number | null {
   const line = lines[at];
   if (line === undefined) return null;
+  if (isReplyAbove(line)) return at + 1;
   if (isQuotedTitle(line)) {
     const next = skipBlank(lines, at + 1, Math.min(lines.length, at + 4));
-    return headerBlockAt(lines, next, true) ?? attributionAt(lines, next)?.end ?? at + 1;
+    return (
+      headerBlockAt(lines, next, true) ?? attributionAt(lines, next)?.end ?? (quotes[next] ? at + 1 : null)
+    );
   }
   const block = ruledBlockAt(lines, at) ?? headerBlockAt(lines, at, false);
   if (block !== null) return block;
@@ -69,6 +80,8 @@ function introAt(lines: readonly Line[], quotes: readonly boolean[], at: number)
   if (attribution === null) return null;
   const next = skipBlank(lines, attribution.end, Math.min(lines.length, attribution.end + 3));
   if (attribution.certainty === "weak" && !quotes[next]) return null;
+  // Lines of a log look like an attribution without a verb, but do not stand apart.
+  if (!attribution.verbed && !quotes[next] && at > 0 && lines[at - 1]?.seen !== "") return null;
   // Some programs set an attribution above a block of headers.
   return quotes[next] ? attribution.end : (headerBlockAt(lines, next, true) ?? attribution.end);
 }

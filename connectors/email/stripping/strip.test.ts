@@ -122,6 +122,10 @@ describe("what is no quote and no signature", () => {
     "a signature where a call is asked for": "Please call me.\n\n-- \nTom Baker\n+44 20 7946 0018",
     "text under a signature":
       "Bitte stornieren.\n\nMfG\nK. Beispiel\n\nIch habe noch eine Frage: gilt das auch für Teil 2?",
+    "a list of dates": "Termine:\n20.11.2026, 10:12, Anna Schmidt, a@b.example:\nBesichtigung um zwölf",
+    "a log": "The log says\n20.11.2026 10:12:33 Server <root@host.example>:\nerror 5\nWhat is that?",
+    "a chat": "Here is the chat:\n\nOn 20.11.2026 at 10:12, Anna wrote:\nwe will refund\n\nWhen will you?",
+    "a comparison": "--- Original ---\nSofa, rot\n--- Kopie ---\nSofa, blau",
     "a word on mail programs":
       "I wrote the mail from my iPhone and it was lost. Sent from my iPhone it never arrives.",
     "a forwarded mail alone":
@@ -158,6 +162,8 @@ describe("hostile texts of half a megabyte", () => {
     "quote marks on many lines": fill(">\n"),
     "doubtful quote marks": fill("> 5\n"),
     "quotes and answers by turns": `On 20.11.26 10:12, A wrote:\n${fill("> a\nb\n\n")}`,
+    "one quote of many lines": `x\n${fill(">a\n")}\nb`,
+    "own lines of many marks": `x:\n${fill("> a\n")}`,
     spaces: fill(" "),
     "long lines of spaces": fill(`${" ".repeat(999)}\n`),
     "no-break spaces": fill("\u00a0"),

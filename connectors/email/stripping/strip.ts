@@ -2,13 +2,15 @@
  * Tells what a person newly wrote in a mail from quotes, attribution lines and signatures.
  *
  * What is kept is what the model reads, so the rule in every doubt is to keep:
- * - Quoted lines that are answered below stay with their mark, shortened: of several answered quotes the last paragraph each (six
- *   lines at most), of a single one all of it if it has three lines at most, and nothing otherwise, for then it is the whole mail.
+ * - Quoted lines that are answered right below stay with their mark, shortened: where the quote is split by answers, the last
+ *   paragraph above each (six lines at most); where it is whole, all of it if it has three lines at most, and nothing otherwise.
  * - Marked lines without an attribution above them may be the person's own: they stay if text follows them or a colon leads in.
- * - A forwarded mail stays: this ticket has not seen it. So does everything where the text says "see below".
+ * - A forwarded mail stays: this ticket has not seen it. So does what a colon leads in ("Here is the chat:"), and everything where
+ *   the text says "see below".
  * - A signature with contact lines stays where the text asks to be called back.
  * - Where no new word would be left, or only a greeting above a quote without marks, the whole text stays.
  */
+import { contextOf } from "./context.ts";
 import { hasWords, joinWhere, type Line, readLines } from "./lines.ts";
 import { type Part, partsOf } from "./parts.ts";
 import {
@@ -28,16 +30,13 @@ export interface Stripped {
   readonly quoted: string;
 }
 
-const shortQuote = 3;
-const contextLines = 6;
-
 /** Strips quotes and signatures from a mail's text. Linear in its length; never throws. */
 export function stripReply(text: string): Stripped {
   const lines = readLines(text);
   const parts = partsOf(lines);
   const kept = keepNew(lines, parts);
   const newText = joinWhere(lines, kept, true);
-  const contexts = answeredQuotes(lines, parts, kept);
+  const contexts = contextOf(lines, parts, kept);
   const nothingNew = !lines.some((line, index) => kept[index] && isNews(line, parts));
   const quotes = parts.some((part) => part.kind === "rest" || part.kind === "marked");
   if (nothingNew || (quotes && contexts.length === 0 && refersBelow(newText))) {
@@ -71,57 +70,4 @@ function keepNew(lines: readonly Line[], parts: readonly Part[]): boolean[] {
 /** Whether a line of a signature may hold a telephone number, an address or a name. */
 function saysWhoIsWho(line: Line | undefined): boolean {
   return line !== undefined && hasWords(line) && !isMobileSignature(line) && !isDisclaimer(line);
-}
-
-/** The indexes of the quoted lines that stay, because an answer or a person's own text goes with them. */
-function answeredQuotes(lines: readonly Line[], parts: readonly Part[], kept: readonly boolean[]): number[] {
-  const answers = parts.map((part) => {
-    if (part.kind === "forwarded") return true;
-    return (
-      part.kind === "new" &&
-      lines.slice(part.from, part.to).some((line, at) => kept[part.from + at] && hasWords(line))
-    );
-  });
-  const lastAnswer = answers.lastIndexOf(true);
-  const attributed = parts.findIndex((part) => part.kind === "intro");
-  const blocks = parts.map((part, at) => ({ part, at })).filter(({ part }) => part.kind === "marked");
-  const answered = blocks.filter(({ at }) => answers[at + 1]);
-  const stays: number[] = [];
-  for (const { part, at } of blocks) {
-    if (attributed === -1 || at < attributed) {
-      if (at < lastAnswer || isOwn(lines, part)) stays.push(...indexes(part.from, part.to));
-    } else if (answers[at + 1]) {
-      stays.push(...(answered.length > 1 ? lastParagraph(lines, part) : wholeIfShort(lines, part)));
-    }
-  }
-  return stays;
-}
-
-/** Whether marked lines at the end, without an attribution, may be a list of the person's own. */
-function isOwn(lines: readonly Line[], part: Part): boolean {
-  const above = lines[part.from - 1]?.seen;
-  if (above === undefined) return false;
-  const leadIn = lines.slice(Math.max(0, part.from - 3), part.from).findLast((line) => line.seen !== "");
-  return above !== "" || part.to - part.from < 2 || leadIn?.seen.endsWith(":") === true;
-}
-
-/** The last paragraph of a quote, its last six lines at most. */
-function lastParagraph(lines: readonly Line[], part: Part): number[] {
-  const filled = (index: number) => lines[index] !== undefined && hasWords(lines[index]);
-  let to = part.to;
-  while (to > part.from && !filled(to - 1)) to -= 1;
-  let from = to;
-  while (from > part.from && to - from < contextLines && filled(from - 1)) from -= 1;
-  return indexes(from, to);
-}
-
-function wholeIfShort(lines: readonly Line[], part: Part): number[] {
-  const all = indexes(part.from, part.to);
-  return all.filter((index) => lines[index] !== undefined && hasWords(lines[index])).length <= shortQuote
-    ? all
-    : [];
-}
-
-function indexes(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, at) => from + at);
 }
