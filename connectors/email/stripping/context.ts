@@ -2,8 +2,8 @@
 import { hasWords, type Line } from "./lines.ts";
 import { isLedIn, type Part } from "./parts.ts";
 
-/** A whole quote of this many lines was cut to the point by its sender. */
-const shortQuote = 3;
+/** A whole quote of so many lines and characters was cut to the point by its sender. */
+const shortQuote = { lines: 3, characters: 300 };
 const contextLines = 6;
 
 /**
@@ -55,8 +55,10 @@ function lastParagraph(lines: readonly Line[], part: Part): number[] {
 }
 
 function wholeIfShort(lines: readonly Line[], part: Part): number[] {
-  const filled = lines.slice(part.from, part.to).filter(hasWords).length;
-  return filled <= shortQuote ? indexes(part.from, part.to) : [];
+  const filled = lines.slice(part.from, part.to).filter(hasWords);
+  if (filled.length > shortQuote.lines) return [];
+  const characters = filled.reduce((sum, line) => sum + line.raw.length, 0);
+  return characters <= shortQuote.characters ? indexes(part.from, part.to) : [];
 }
 
 function indexes(from: number, to: number): number[] {

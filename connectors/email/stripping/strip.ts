@@ -3,7 +3,7 @@
  *
  * What is kept is what the model reads, so the rule in every doubt is to keep:
  * - Quoted lines that are answered right below stay with their mark, shortened: where the quote is split by answers, the last
- *   paragraph above each (six lines at most); where it is whole, all of it if it has three lines at most, and nothing otherwise.
+ *   paragraph above each (six lines at most); where it is whole, all of it if it is short (three lines, 300 characters), and nothing else.
  * - Marked lines without an attribution above them may be the person's own: they stay if text follows them or a colon leads in.
  * - A forwarded mail stays: this ticket has not seen it. So does what a colon leads in ("Here is the chat:"), and everything where
  *   the text says "see below".
