@@ -5,6 +5,15 @@ export function newId(): string {
   return v7();
 }
 
+/**
+ * Makes ids for what was written before it was taken in: sorted by the time of writing, and in the order of the calls where
+ * that is the same. A time that is still to come counts as now.
+ */
+export function createHistoricIds(): (writtenAt: Date) => string {
+  let seq = 0;
+  return (writtenAt) => v7({ msecs: Math.min(writtenAt.getTime(), Date.now()), seq: seq++ });
+}
+
 export function isId(value: string): boolean {
   return validate(value);
 }

@@ -1,15 +1,16 @@
 /** Intake: events of connectors into the database, in batches; a source is answered only after the commit. */
 import type { Log } from "../../plugins/contract/connector.ts";
 import {
+  type ConnectorEvent,
   type ConnectorEventInput,
   connectorEventSchema,
   type InboundMessage,
 } from "../../plugins/contract/events.ts";
 import type { Blobs } from "../blobs/blobs.ts";
-import { newId } from "../lib/ids.ts";
+import { createHistoricIds, newId } from "../lib/ids.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Queue } from "../queue/queue.ts";
-import { type Database, isDataError, retryDeadlocks } from "../store/database.ts";
+import { type Database, isDataError, type Runner, retryDeadlocks } from "../store/database.ts";
 import {
   insertMessages,
   type NewAttachment,
@@ -17,7 +18,7 @@ import {
   type StoredMessage,
 } from "../store/messages.ts";
 import { createCommits } from "./commits.ts";
-import { createPageStore, type PageEvents } from "./page-store.ts";
+import { createPageStore, type PageEvents, type StoreOptions } from "./page-store.ts";
 import { readEvent } from "./read-event.ts";
 import type { Source } from "./source.ts";
 import { needsThreads, type Taken } from "./threads.ts";
@@ -36,8 +37,23 @@ export interface Intake {
   /**
    * Takes a page of a pull, with its cursor where it has one, in one transaction. An event that is not valid goes to
    * quarantine.
+   * @param order what ids tell of its events: that they come after all that is stored (`arrival`, the default), or when
+   *   they were written (`writing`), for what is older than the rest
    */
-  acceptPage(source: Source, page: { events: ConnectorEventInput[]; cursor?: unknown }): Promise<Accepted[]>;
+  acceptPage(
+    source: Source,
+    page: { events: ConnectorEventInput[]; cursor?: unknown },
+    order?: "arrival" | "writing",
+  ): Promise<Accepted[]>;
+  /**
+   * Takes events that are valid, ordered by when they were written, and `also` does its part in the same transaction.
+   * Throws where PostgreSQL refuses one of them; then nothing is stored.
+   */
+  acceptWhole(
+    source: Source,
+    events: ConnectorEvent[],
+    also: (runner: Runner) => Promise<void>,
+  ): Promise<Accepted[]>;
   /** Resolves when nothing is under way. */
   idle(): Promise<void>;
 }
@@ -54,14 +70,14 @@ export interface IntakeParts {
 
 function toNewMessage(
   source: Source,
-  id: string,
+  { id, ticketId = newId() }: Taken,
   event: InboundMessage,
   raw: string | null,
   attachments: NewAttachment[],
 ): NewMessage {
   return {
     id,
-    ticketId: newId(),
+    ticketId,
     company: source.company,
     connector: source.connector,
     externalId: event.externalId,
@@ -97,14 +113,14 @@ export function createIntake(parts: IntakeParts): Intake {
   };
 
   /** Files are stored before the commit: a message never names a file that is not there. */
-  const prepare = async (source: Source, id: string, event: InboundMessage): Promise<NewMessage> => {
+  const prepare = async (source: Source, taken: Taken, event: InboundMessage): Promise<NewMessage> => {
     const attachments: NewAttachment[] = [];
     for (const { name, mediaType, content, contentId = null } of event.attachments ?? []) {
       const blob = await blobs.put(source.company, content);
       attachments.push({ id: newId(), name, mediaType, bytes: content.length, blob, contentId });
     }
     const raw = event.raw ? await blobs.put(source.company, event.raw) : null;
-    return toNewMessage(source, id, event, raw, attachments);
+    return toNewMessage(source, taken, event, raw, attachments);
   };
 
   const announce = async (
@@ -133,15 +149,15 @@ export function createIntake(parts: IntakeParts): Intake {
     const messages: NewMessage[] = [];
     const others: Taken[] = [];
     for (const one of taken) {
-      if (one.event.kind === "message") messages.push(await prepare(source, one.id, one.event));
+      if (one.event.kind === "message") messages.push(await prepare(source, one, one.event));
       else others.push(one);
     }
     return { messages, others };
   };
 
-  /** All events in one transaction. @param apart see `PageStore` */
-  const storeWhole = async (source: Source, events: PageEvents, cursor: unknown, apart = false) => {
-    const stored = await retryDeadlocks(() => pages.store(source, events, cursor, apart));
+  /** All events in one transaction. */
+  const storeWhole = async (source: Source, events: PageEvents, options: StoreOptions = {}) => {
+    const stored = await retryDeadlocks(() => pages.store(source, events, options));
     const messages = stored.map(({ message }) => message);
     return announce(
       source,
@@ -153,7 +169,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const accept = async (source: Source, inputs: ConnectorEventInput[]) => {
     const events = inputs.map((input) => ({ id: newId(), event: connectorEventSchema.parse(input) }));
     const { messages, others } = await split(source, events);
-    if (needsThreads(events)) return storeWhole(source, { taken: events, messages, others }, undefined);
+    if (needsThreads(events)) return storeWhole(source, { taken: events, messages, others });
     const results = await Promise.allSettled(messages.map((message) => inserts.add(message)));
     // What is stored goes on its way, also where another one failed and the source is told to try again.
     const through = messages.filter((_, i) => results[i]?.status === "fulfilled");
@@ -171,20 +187,40 @@ export function createIntake(parts: IntakeParts): Intake {
     return accepted;
   };
 
-  const acceptPage: Intake["acceptPage"] = async (source, page) => {
-    const taken = page.events.map((input, index) => ({ id: newId(), event: readEvent(input, index) }));
+  const historicId = createHistoricIds();
+  const takeHistoric = (event: ConnectorEvent): Taken => {
+    const at = ("sentAt" in event ? event.sentAt : undefined) ?? new Date();
+    return { id: historicId(at), ticketId: historicId(at), event };
+  };
+
+  const acceptPage = async (
+    source: Source,
+    page: { events: ConnectorEventInput[]; cursor?: unknown },
+    order: "arrival" | "writing" = "arrival",
+  ) => {
+    const taken = page.events.map((input, index): Taken => {
+      const event = readEvent(input, index);
+      return order === "writing" ? takeHistoric(event) : { id: newId(), event };
+    });
     const parts = { taken, ...(await split(source, taken)) };
+    const { cursor } = page;
     try {
-      return await storeWhole(source, parts, page.cursor);
+      return await storeWhole(source, parts, { cursor });
     } catch (error) {
-      if (isDataError(error)) return storeWhole(source, parts, page.cursor, true);
+      if (isDataError(error)) return storeWhole(source, parts, { cursor, apart: true });
       throw error;
     }
   };
 
+  const acceptWhole: Intake["acceptWhole"] = async (source, events, also) => {
+    const taken = events.map(takeHistoric);
+    return storeWhole(source, { taken, ...(await split(source, taken)) }, { also });
+  };
+
   return {
     accept: (source, inputs) => track(accept(source, inputs)),
-    acceptPage: (source, page) => track(acceptPage(source, page)),
+    acceptPage: (source, page, order) => track(acceptPage(source, page, order)),
+    acceptWhole: (source, events, also) => track(acceptWhole(source, events, also)),
     async idle() {
       while (underWay.size > 0) await Promise.allSettled(underWay);
     },

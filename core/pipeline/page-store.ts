@@ -26,12 +26,17 @@ export interface StoredInPage {
   result: StoredMessage;
 }
 
+export interface StoreOptions {
+  /** Saved with the events, where there is one. */
+  cursor?: unknown;
+  /** Stores each event within a savepoint: what PostgreSQL refuses is quarantined, and the others stay. */
+  apart?: boolean;
+  /** Further work in the same transaction. */
+  also?: (runner: Runner) => Promise<void>;
+}
+
 export interface PageStore {
-  /**
-   * @param cursor saved with the events, where there is one
-   * @param apart stores each event within a savepoint: what PostgreSQL refuses is quarantined, and the others stay
-   */
-  store(source: Source, events: PageEvents, cursor: unknown, apart: boolean): Promise<StoredInPage[]>;
+  store(source: Source, events: PageEvents, options?: StoreOptions): Promise<StoredInPage[]>;
   /** Stores an event that is not a message. @returns the ticket of a reply that is stored, now or before */
   takeOther(runner: Runner, source: Source, taken: Taken, plan?: ThreadPlan): Promise<string | null>;
 }
@@ -104,7 +109,7 @@ export function createPageStore({ db, blobs, metrics, stalledMs }: PageStorePart
 
   return {
     takeOther,
-    store: (source, { taken, messages, others }, cursor, apart) =>
+    store: (source, { taken, messages, others }, { cursor, apart = false, also } = {}) =>
       db.transaction(async (runner) => {
         const plan = await planThreads(runner, source, taken);
         const guarded = guard(runner, source, apart);
@@ -132,6 +137,7 @@ export function createPageStore({ db, blobs, metrics, stalledMs }: PageStorePart
         }
         await plan.save(runner, tickets);
         if (cursor !== undefined) await saveCursor(runner, source.company, source.connector, cursor);
+        await also?.(runner);
         return stored;
       }),
   };

@@ -73,7 +73,7 @@ export async function recordReply(
   });
   if (!stored) return null;
   if (stored.duplicate) return { ...stored, outcome: null };
-  const draft = await findOpenDraft(runner, stored.ticketId, reply.draftId ?? null);
+  const draft = await findOpenDraft(runner, stored, reply.draftId ?? null);
   if (!draft && strict && reply.draftId !== undefined) throw new NoOpenDraft();
   let outcome: RecordedReply["outcome"] = null;
   if (draft) {

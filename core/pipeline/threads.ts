@@ -7,6 +7,8 @@ import type { Source } from "./source.ts";
 /** An event with the id that it gets if it is new: ids are made in the order of events, and tell what came after what. */
 export interface Taken {
   id: string;
+  /** The id that its ticket gets if there is none of its thread; by default one that is made when it is stored. */
+  ticketId?: string;
   event: ConnectorEvent;
 }
 

@@ -103,21 +103,21 @@ export interface OpenDraft {
 }
 
 /**
- * The newest delivered draft of a ticket that no reply has used yet, or the one that is named. A named one may be on
- * its way still: whoever names it has seen it.
+ * The newest delivered draft of a ticket for a message before the reply that no reply has used yet, or the one that is
+ * named. A named one may be on its way still: whoever names it has seen it.
  */
 export async function findOpenDraft(
   runner: Runner,
-  ticketId: string,
+  { ticketId, messageId: replyId }: StoredReply,
   draftId: string | null,
 ): Promise<OpenDraft | null> {
   const [row] = await runner.query<OpenDraft & Record<string, unknown>>(
     "find-open-draft",
     `SELECT d.id, d.text FROM drafts d JOIN progress p ON p.message_id = d.message_id
-     WHERE d.ticket_id = $1 AND (d.id = $2 OR ($2::uuid IS NULL AND p.outcome = 'delivered'))
+     WHERE d.ticket_id = $1 AND (d.id = $2 OR ($2::uuid IS NULL AND p.outcome = 'delivered' AND d.message_id < $3))
        AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.draft_id = d.id)
      ORDER BY d.id DESC LIMIT 1`,
-    [ticketId, draftId],
+    [ticketId, draftId, replyId],
   );
   return row ?? null;
 }
