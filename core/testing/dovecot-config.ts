@@ -57,7 +57,7 @@ passdb {
 }
 passdb {
   driver = passwd-file
-  args = ${dir}/users
+  args = ${dir}/users/%u
 }
 service imap-login {
   # One process for all logins: starting one for each would be slow.

@@ -38,6 +38,9 @@ export async function spawnDovecot(program: string, dir: string, port: number): 
     await Promise.race([ended, sleep(5_000, undefined, { ref: false })]);
     signalGroup(child.pid, "SIGKILL");
     await ended;
+    // Its children hold the port a moment longer.
+    for (const deadline = Date.now() + 5_000; Date.now() < deadline && (await connects(port)); )
+      await sleep(5);
   };
   return { stop: () => end("SIGTERM"), kill: () => end("SIGKILL") };
 }
@@ -55,6 +58,17 @@ async function untilReady(child: ChildProcess, dir: string, port: number): Promi
     const log = (await textOrUndefined(join(dir, "dovecot.log"))) ?? "";
     throw new Error(`Dovecot did not start: ${failure ?? "no answer within 10 s"}\n${log.slice(-2_000)}`);
   }
+}
+
+function connects(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
 }
 
 /** Whether the greeting of an IMAP server comes. */

@@ -59,6 +59,11 @@ describeWith("dovecot", "the mail server for tests", () => {
     dovecot.revokeToken("token-1");
     await expect(signIn({ user: "ann", accessToken: "token-1" })).rejects.toThrow();
     await expect(signIn({ user: "ann", pass: "wrong" })).rejects.toThrow();
+    await expect(signIn({ user: "bob", pass: "secret" })).rejects.toMatchObject({
+      response: /Authentication failed/,
+    });
+    await dovecot.addUser("bob", "secret");
+    await signIn({ user: "bob", pass: "secret" });
   });
 
   test("numbers a folder anew", async () => {

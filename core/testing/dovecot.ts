@@ -1,6 +1,6 @@
 /** A real Dovecot for tests: its own folder and ports, users, access tokens, and faults on demand. */
 import { randomUUID } from "node:crypto";
-import { appendFile, chmod, chown, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
@@ -37,6 +37,7 @@ export interface TestDovecot extends MailTools {
   /** Its folder, with `dovecot.log`. */
   readonly dir: string;
   readonly names: FolderNames;
+  /** Takes effect at once for a new user, and within a second for another password. */
   addUser(name: string, password: string): Promise<void>;
   /** Makes an access token (XOAUTH2) valid for a user. */
   allowToken(user: string, token: string): void;
@@ -80,7 +81,7 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<TestDo
   const certificate = options.tls ? await makeCertificate(dir) : undefined;
   await mkdir(join(dir, "mail"));
   await giveAway(join(dir, "mail"));
-  await writeFile(join(dir, "users"), "", { mode: 0o644 });
+  await mkdir(join(dir, "users"));
   await writeFile(join(dir, "oauth2.conf"), oauth2Config(layout.tokenUrl));
   await writeFile(join(dir, "dovecot.conf"), dovecotConfig(layout));
   const removeAll = async () => {
@@ -115,7 +116,8 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<TestDo
     names,
     async addUser(name, password) {
       passwords.set(name, password);
-      await appendFile(join(dir, "users"), `${name}:{PLAIN}${password}\n`);
+      // A file for each: Dovecot looks for changes of a file that it knows once a second only.
+      await writeFile(join(dir, "users", name), `${name}:{PLAIN}${password}\n`);
     },
     allowToken: (user, token) => void tokens.set(token, user),
     revokeToken: (token) => void tokens.delete(token),
