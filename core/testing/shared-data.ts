@@ -23,6 +23,16 @@ export function sharedData(): string | undefined {
   return undefined;
 }
 
+/** The folder of hard and hostile mails of other projects, or undefined (with a line that says so) where it is not there. */
+export function sharedMail(): string | undefined {
+  const folder = fileURLToPath(new URL("../../../shared/mail", import.meta.url));
+  if (existsSync(folder)) return folder;
+  console.warn(
+    "skipped: needs the mails in ../shared/mail beside the project; hostile ones of the project's own run",
+  );
+  return undefined;
+}
+
 function csv(folder: string, file: string): Record<string, string>[] {
   // Heads of larger files: the last row may be cut.
   return parse(readFileSync(join(folder, file)), {

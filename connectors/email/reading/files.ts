@@ -81,7 +81,8 @@ export function fileList(maxFiles: number): FileList {
     files,
     leftOut,
     add(file, fallback) {
-      if (file.content.length === 0) return;
+      // An empty part may keep the line break before its delimiter.
+      if (file.content.length <= 2 && file.content.toString().trim() === "") return;
       const name = safeFileName(file.name, file.mediaType, fallback ?? `attachment-${files.length + 1}`);
       if (files.length < maxFiles) {
         // Its own memory, so that it can be handed over and a small file does not hold on to a shared block.

@@ -79,9 +79,18 @@ const options: HtmlToTextOptions = {
 /** The text of an HTML part, of which 1,500,000 characters are looked at; `cutLine` stands last where it is longer. */
 export function htmlToPlain(html: string): string {
   const tame = tameHtml(html, { maxLength: maxHtml, maxDataUrl: 0 });
-  const text = convert(tame.html, options) + (tame.cut ? `\n${cutLine}` : "");
+  const text = convert(asBrowsersBreak(tame.html), options) + (tame.cut ? `\n${cutLine}` : "");
   // Fillers that newsletters put behind their preview line.
   return tidy(manyLines(text).replace(/[\u034f\u200b\u200c\ufeff\u00ad]/g, ""));
+}
+
+/** A break that ends a block breaks nothing, and a block of a break alone is one blank line. */
+function asBrowsersBreak(html: string): string {
+  const lone = /<(div|p)(?: [^<>]{0,500})?>\s*(?:<span>)?<br[^<>]{0,100}>\s*(?:<\/span>)?<\/\1>/gi;
+  return html
+    .replace(lone, "<br>")
+    .replace(lone, "<br>")
+    .replace(/<br[^<>]{0,100}>\s*(<\/(?:div|p|td|li|blockquote)>)/gi, "$1");
 }
 
 function attribute(elem: DomNode, name: string): string {
