@@ -122,7 +122,7 @@ export const emailConfig = z
     pollSeconds: z
       .int()
       .min(5)
-      .max(3_600)
+      .max(240)
       .default(30)
       .describe(
         "Seconds between two looks at all folders. New mail in the first folder is seen at once (IDLE).",
@@ -165,7 +165,7 @@ export const emailConfig = z
     if (
       config.drafts === "agents" &&
       config.agentsAddress &&
-      ownAddresses(config).includes(config.agentsAddress)
+      addressesOf(config).includes(config.agentsAddress)
     ) {
       fault(
         "agentsAddress",
@@ -177,6 +177,6 @@ export const emailConfig = z
 export type EmailConfig = z.output<typeof emailConfig>;
 
 /** The addresses that the mailbox answers for, lower case, the default one first. */
-export function ownAddresses({ addresses, user }: Pick<EmailConfig, "addresses" | "user">): string[] {
+export function addressesOf({ addresses, user }: Pick<EmailConfig, "addresses" | "user">): string[] {
   return addresses.length > 0 ? addresses : [user.toLowerCase()];
 }

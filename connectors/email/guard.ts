@@ -2,6 +2,7 @@
  * The loop guard: which mails get no draft, because a machine wrote them or nobody would read an answer. After RFC 3834
  * (section 2, and the headers that came into use beside it), RFC 3464 (bounces), RFC 8098 (receipts) and RFC 2919 (lists).
  */
+import type { OwnAddresses } from "./delivery/recipients.ts";
 import type { MailAddress, ParsedMail } from "./mail.ts";
 
 /** Why a mail is kept without a draft. */
@@ -33,12 +34,12 @@ function listNames(mail: ParsedMail): string[] {
 }
 
 /** A company's support address may itself be a group that passes mails on: that makes none of them a newsletter. */
-function isOwnGroup(mail: ParsedMail, own: readonly string[]): boolean {
+function isOwnGroup(mail: ParsedMail, own: OwnAddresses): boolean {
   const names = listNames(mail);
-  return own.some((address) => names.includes(address.replace("@", ".")));
+  return own.all.some((address) => names.includes(address.replace("@", ".")));
 }
 
-function isBulk(mail: ParsedMail, own: readonly string[]): boolean {
+function isBulk(mail: ParsedMail, own: OwnAddresses): boolean {
   if (isOwnGroup(mail, own)) return false;
   if (["bulk", "list", "junk"].includes(first(mail, "precedence"))) return true;
   return [...mail.headers.keys()].some((name) => name.startsWith("list-"));
@@ -81,9 +82,8 @@ export function replyAddresses(mail: Pick<ParsedMail, "from" | "replyTo">): read
 
 /**
  * The reason why a customer's mail gets no draft, or null.
- * @param own the mailbox's own addresses, lower case
  */
-export function guard(mail: ParsedMail, own: readonly string[]): SkipReason | null {
+export function guard(mail: ParsedMail, own: OwnAddresses): SkipReason | null {
   if (mail.mediaType === "multipart/report" && mail.reportType === "disposition-notification")
     return "receipt";
   if (isBounce(mail)) return "bounce";
@@ -94,7 +94,7 @@ export function guard(mail: ParsedMail, own: readonly string[]): SkipReason | nu
   if (first(mail, "return-path").replace(/\s/g, "") === "<>") return "auto-submitted";
   const answers = replyAddresses(mail);
   if (answers.length === 0 || answers.every(({ address }) => noReply.test(address))) return "no-reply";
-  if (answers.every(({ address }) => own.includes(address))) return "own-mail";
+  if (answers.every(({ address }) => own.has(address))) return "own-mail";
   return mail.encrypted ? "encrypted" : null;
 }
 

@@ -1,32 +1,26 @@
 /** Mails to events: whose they are, which thread they belong to, and whether they want an answer. */
 import { createHash } from "node:crypto";
 import type { AgentReply, ConnectorEventInput, ThreadHints } from "../../plugins/contract/events.ts";
+import type { OwnAddresses } from "./delivery/recipients.ts";
 import { originOf, toSourceData } from "./delivery/source-data.ts";
 import { guard, replyAddresses, type SenderCap, type SkipReason } from "./guard.ts";
 import type { MailAddress, ParsedMail } from "./mail.ts";
+import type { RawMail } from "./raw-mail.ts";
 import { stripReply } from "./stripping/strip.ts";
 
-/** A mail as it came from a folder or a file. */
-export interface FoundMail {
-  /** `sent` where its folder holds what agents sent. */
-  readonly role: "inbox" | "sent";
-  /** When the server took it in; null where that is not known. */
-  readonly internalDate: Date | null;
-  /** The whole mail, or only its header where it is larger than the limit. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The size of the whole mail, in bytes. */
-  readonly size: number;
-}
-
 export interface MapSettings {
-  /** The mailbox's own addresses, lower case. */
-  readonly own: readonly string[];
+  readonly own: OwnAddresses;
   /** Addresses, or domains with @ before them, of agents. */
   readonly agents: readonly string[];
   readonly cap: SenderCap;
 }
 
 const hash = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");
+
+const nothing = new Uint8Array();
+
+/** The bytes that a mail was read from: the whole of it, or its header. */
+export const bytesOf = ({ raw, header }: RawMail): Uint8Array => raw ?? header ?? nothing;
 
 /** Where the body of a raw mail begins. */
 function bodyOf(raw: Uint8Array): Uint8Array {
@@ -57,13 +51,13 @@ function idsOf(mail: ParsedMail): string[] {
   return ids.filter((id) => id.length <= 512).slice(-200);
 }
 
-function hintsOf(mail: ParsedMail, people: readonly MailAddress[], own: readonly string[]): ThreadHints {
+function hintsOf(mail: ParsedMail, people: readonly MailAddress[], own: OwnAddresses): ThreadHints {
   const code = codeInSubject.exec(mail.subject ?? "")?.[1]?.toLowerCase();
   const addresses = people.map(({ address }) => address).filter((address) => address.length <= 320);
   return {
     ...(mail.messageId !== null && mail.messageId.length <= 512 && { id: mail.messageId }),
     references: idsOf(mail),
-    participants: [...new Set(addresses.filter((address) => !own.includes(address)))].slice(0, 500),
+    participants: [...new Set(addresses.filter((address) => !own.has(address)))].slice(0, 500),
     ...(code !== undefined && { ticketCode: code }),
   };
 }
@@ -71,8 +65,7 @@ function hintsOf(mail: ParsedMail, people: readonly MailAddress[], own: readonly
 const dayMs = 86_400_000;
 
 /** A mail's own date, where it is not ahead of the server's: clocks are wrong, and some dates are made up. */
-function sentAtOf({ date }: ParsedMail, internalDate: Date | null): Date | undefined {
-  if (internalDate === null) return date ?? undefined;
+function sentAtOf({ date }: ParsedMail, internalDate: Date): Date {
   return date !== null && date.getTime() <= internalDate.getTime() + dayMs ? date : internalDate;
 }
 
@@ -83,9 +76,7 @@ const person = (one: MailAddress | undefined) =>
 
 function isAgent(address: string, { own, agents }: MapSettings): boolean {
   return (
-    own.includes(address) ||
-    agents.includes(address) ||
-    agents.includes(address.slice(address.lastIndexOf("@")))
+    own.has(address) || agents.includes(address) || agents.includes(address.slice(address.lastIndexOf("@")))
   );
 }
 
@@ -100,38 +91,36 @@ const wroteItself = (mail: ParsedMail) => {
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-function toReply(mail: ParsedMail, found: FoundMail, settings: MapSettings): ConnectorEventInput[] {
+function toReply(mail: ParsedMail, found: RawMail, settings: MapSettings): ConnectorEventInput[] {
   const to = [...mail.to, ...mail.cc];
   const thread = hintsOf(mail, to, settings.own);
   const { text } = stripReply(mail.text);
   const draftId = mail.headers.get("x-deskwire-id")?.[0]?.trim();
-  const sentAt = sentAtOf(mail, found.internalDate);
   const reply: Omit<AgentReply, "agent"> & { agent: AgentReply["agent"] } = {
     kind: "agent-reply",
-    externalId: mailKey(mail, found.bytes),
+    externalId: mailKey(mail, bytesOf(found)),
     thread,
     text: text || mail.subject || "(no text)",
     agent: person(mail.from[0]),
-    ...(sentAt && { sentAt }),
+    sentAt: sentAtOf(mail, found.internalDate),
     ...(draftId !== undefined && uuid.test(draftId) && { draftId }),
   };
   return [reply];
 }
 
 /** The customer behind a mail: contact forms write in the mailbox's own name, and put the customer into Reply-To. */
-function requesterOf(mail: ParsedMail, own: readonly string[]): MailAddress | undefined {
+function requesterOf(mail: ParsedMail, own: OwnAddresses): MailAddress | undefined {
   const [from] = mail.from;
-  if (from && !own.includes(from.address)) return from;
-  return replyAddresses(mail).find(({ address }) => !own.includes(address)) ?? from;
+  if (from && !own.has(from.address)) return from;
+  return replyAddresses(mail).find(({ address }) => !own.has(address)) ?? from;
 }
 
-function skipOf(mail: ParsedMail, found: FoundMail, key: string, settings: MapSettings): SkipReason | null {
-  if (found.size > found.bytes.length) return guard(mail, settings.own) ?? "too-large";
+function skipOf(mail: ParsedMail, found: RawMail, key: string, settings: MapSettings): SkipReason | null {
+  if (found.raw === null) return guard(mail, settings.own) ?? "too-large";
   const reason = guard(mail, settings.own);
   if (reason !== null) return reason;
   const sender = requesterOf(mail, settings.own)?.address;
-  const at = found.internalDate ?? mail.date ?? new Date();
-  return sender !== undefined && settings.cap.exceeded(sender, key, at) ? "sender-cap" : null;
+  return sender !== undefined && settings.cap.exceeded(sender, key, found.internalDate) ? "sender-cap" : null;
 }
 
 /** What stands in for the text of a mail that has none. */
@@ -140,11 +129,10 @@ function wordsOf(mail: ParsedMail): string {
   return [mail.subject, names && `[${names}]`].filter(Boolean).join("\n\n") || "(empty mail)";
 }
 
-function toMessage(mail: ParsedMail, found: FoundMail, settings: MapSettings): ConnectorEventInput {
-  const externalId = mailKey(mail, found.bytes);
+function toMessage(mail: ParsedMail, found: RawMail, settings: MapSettings): ConnectorEventInput {
+  const externalId = mailKey(mail, bytesOf(found));
   const skip = skipOf(mail, found, externalId, settings);
   const { text, quoted } = stripReply(mail.text);
-  const sentAt = sentAtOf(mail, found.internalDate);
   const people = [...mail.from, ...mail.replyTo, ...mail.to, ...mail.cc];
   return {
     kind: "message",
@@ -154,10 +142,10 @@ function toMessage(mail: ParsedMail, found: FoundMail, settings: MapSettings): C
     text: text || wordsOf(mail),
     ...(quoted && { quoted }),
     ...(mail.html !== null && { html: mail.html }),
-    raw: found.bytes,
+    raw: bytesOf(found),
     requester: person(requesterOf(mail, settings.own)),
     sourceData: toSourceData(originOf(mail, deliveredTo(mail, settings.own))),
-    ...(sentAt && { sentAt }),
+    sentAt: sentAtOf(mail, found.internalDate),
     attachments: mail.files.map(({ name, mediaType, content, contentId }) => ({
       name,
       mediaType,
@@ -169,19 +157,19 @@ function toMessage(mail: ParsedMail, found: FoundMail, settings: MapSettings): C
 }
 
 /** The own address that a mail came to, where a header of its way says so. */
-function deliveredTo(mail: ParsedMail, own: readonly string[]): string | null {
+function deliveredTo(mail: ParsedMail, own: OwnAddresses): string | null {
   const named = ["x-original-to", "delivered-to", "envelope-to"].flatMap(
     (name) => mail.headers.get(name) ?? [],
   );
   const addresses = named.map((value) => value.trim().toLowerCase().replace(/^<|>$/g, ""));
-  return addresses.find((address) => own.includes(address)) ?? null;
+  return addresses.find(own.has) ?? null;
 }
 
 /**
  * The events of a mail: a customer's message, an agent's reply, or none where it is our own or concerns nobody.
  * A mail in INBOX is an agent's reply where an agent wrote it to others, as an answer to something.
  */
-export function toEvents(mail: ParsedMail, found: FoundMail, settings: MapSettings): ConnectorEventInput[] {
+export function toEvents(mail: ParsedMail, found: RawMail, settings: MapSettings): ConnectorEventInput[] {
   if (isOwnWrite(mail)) return [];
   const outside = [...mail.to, ...mail.cc].some(({ address }) => !isAgent(address, settings));
   if (found.role === "sent") return wroteItself(mail) || !outside ? [] : toReply(mail, found, settings);

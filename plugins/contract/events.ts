@@ -23,6 +23,9 @@ export function storableText(max: number) {
     });
 }
 
+/** Typed by hand, since zod would ask for bytes that are not shared between threads. */
+const bytes: z.ZodType<Uint8Array, Uint8Array> = z.instanceof(Uint8Array);
+
 const externalId = storableText(512).min(1);
 
 /** Times far from ours are a broken clock or a wrong unit, and PostgreSQL cannot hold all of them. */
@@ -42,7 +45,7 @@ export const personSchema = z.strictObject({
 export const attachmentSchema = z.strictObject({
   name: storableText(255).min(1),
   mediaType: storableText(255).default("application/octet-stream"),
-  content: z.instanceof(Uint8Array),
+  content: bytes,
   /** The id by which the message's HTML shows it (`cid:`), without angle brackets. */
   contentId: externalId.optional(),
 });
@@ -87,7 +90,7 @@ export const inboundMessageSchema = z.strictObject({
   /** Sanitised: people may look at it. */
   html: storableText(1_000_000).optional(),
   /** The message as the source has it, kept for ever beside what was made of it. */
-  raw: z.instanceof(Uint8Array).optional(),
+  raw: bytes.optional(),
   sourceData: sourceDataSchema.optional(),
   requester: personSchema.default({}),
   /** When it was written, by the source's clock. */
@@ -131,7 +134,7 @@ export const rejectedSchema = z.strictObject({
   kind: z.literal("rejected"),
   externalId,
   reason: storableText(2_000),
-  raw: z.instanceof(Uint8Array).optional(),
+  raw: bytes.optional(),
 });
 
 export const connectorEventSchema = z.discriminatedUnion("kind", [
