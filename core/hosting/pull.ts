@@ -17,9 +17,13 @@ const leaseMs = 15_000;
 const lookEveryMs = 2_000;
 const retryBackoff = { firstMs: 1_000, maxMs: 5 * 60_000 };
 
+/** A source that has not been read for this long is not read, whatever its connection says; milliseconds. */
+const silentMs = 10 * 60_000;
+
 export interface PullStatus {
   company: string;
   instance: string;
+  startedAt: Date;
   /** The last page that was committed: what health goes by. */
   lastReadAt: Date | null;
   failures: number;
@@ -39,6 +43,13 @@ export interface PullParts {
 export interface Pulls {
   status(): PullStatus[];
   stop(): Promise<void>;
+}
+
+/** False where the last attempt failed, or nothing at all was read for ten minutes. */
+export function isRead({ startedAt, lastReadAt, failures }: PullStatus, now = Date.now()): boolean {
+  // Between nodes a date travels as text.
+  const last = new Date(lastReadAt ?? startedAt).getTime();
+  return failures === 0 && now - last < silentMs;
 }
 
 interface Reader {
@@ -210,6 +221,7 @@ export function startPulls(parts: PullParts): Pulls {
         const status: PullStatus = {
           company: company.id,
           instance,
+          startedAt: new Date(),
           lastReadAt: null,
           failures: 0,
           detail: null,

@@ -3,6 +3,7 @@ import type { ServiceBroker } from "moleculer";
 import type { Log } from "../../plugins/contract/connector.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import type { Instances } from "../hosting/instances.ts";
+import { isRead, type PullStatus } from "../hosting/pull.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Database } from "../store/database.ts";
 import { countOpen } from "../store/progress.ts";
@@ -35,6 +36,32 @@ async function attempt(
   }
 }
 
+/** The sources that this node knows to be read; a node without connectors knows none. */
+async function sourcesOf(broker: ServiceBroker): Promise<PullStatus[]> {
+  if (!broker.registry.hasService("connectors", undefined)) return [];
+  return broker.call<PullStatus[], object>("connectors.status", {}, { timeout: timeoutMs });
+}
+
+/** Credentials that were refused, and sources that are not read: a connection alone is no sign of health. */
+async function connectorsCheck(instances: Instances, broker: ServiceBroker) {
+  const states = instances.status().map(({ state }) => state);
+  const paused = states.filter((state) => state === "paused").length;
+  const sources = await sourcesOf(broker);
+  const unread = sources.filter((source) => !isRead(source)).length;
+  const details = [
+    ...(paused > 0 ? ["connectors are paused since their credentials were refused"] : []),
+    ...(unread > 0 ? ["sources of messages are not being read"] : []),
+  ];
+  return {
+    ok: details.length === 0,
+    configured: states.length,
+    paused,
+    sources: sources.length,
+    unread,
+    ...(details.length > 0 && { detail: `${details.join("; ")}: see the log` }),
+  };
+}
+
 /** A report for /health: the database and the classifier decide; the rest is told. Names of companies are not. */
 export function createHealth({
   db,
@@ -50,7 +77,7 @@ export function createHealth({
     return counted.counts;
   };
   const look = async (): Promise<HealthReport> => {
-    const [database, classifier] = await Promise.all([
+    const [database, classifier, connectors] = await Promise.all([
       attempt("the database", log, async () => {
         await db.ping(timeoutMs);
         return { messages: await counts() };
@@ -58,23 +85,15 @@ export function createHealth({
       attempt("the classifier", log, () =>
         broker.call<object, object>("classifier.status", {}, { timeout: timeoutMs }),
       ),
+      connectorsCheck(instances, broker),
     ]);
-    const states = instances.status().map(({ state }) => state);
-    const paused = states.filter((state) => state === "paused").length;
     return {
       ready: database.ok && classifier.ok,
       checks: {
         database,
         classifier,
         queue: { ok: true, ...queue.depth() },
-        connectors: {
-          ok: paused === 0,
-          configured: states.length,
-          paused,
-          ...(paused > 0 && {
-            detail: "connectors are paused since their credentials were refused: see the log",
-          }),
-        },
+        connectors,
       },
     };
   };
