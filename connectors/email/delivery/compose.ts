@@ -59,6 +59,8 @@ export const markerHeaders = {
   hash: "X-Deskwire-Hash",
   /** An approved reply's `externalId`. */
   reply: "X-Deskwire-Reply",
+  /** On mails to the agents. */
+  notice: "X-Deskwire-Notice",
 } as const;
 
 export type Markers = Partial<Record<Exclude<keyof typeof markerHeaders, "hash">, string>>;
@@ -68,6 +70,7 @@ const maxReferences = 40;
 
 /**
  * @param now for the `Date` header
+ * @param headers more of them
  * @throws ConnectorError `permanent` where there is nobody to answer to
  */
 export async function composeReply(
@@ -75,6 +78,7 @@ export async function composeReply(
   answer: Answer,
   markers: Markers,
   now: Date,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<ComposedMail> {
   const origin = readOrigin(answer.message.sourceData);
   const from = aliasOf(origin, sender.own);
@@ -102,7 +106,7 @@ export async function composeReply(
     messageId,
     date: now,
     thread: threadOf(origin),
-    headers: { ...markerLines(markers), [markerHeaders.hash]: hash },
+    headers: { ...markerLines(markers), [markerHeaders.hash]: hash, ...headers },
   });
   return { raw, messageId, from, to: content.to, cc: content.cc, subject, hash };
 }

@@ -28,7 +28,9 @@ export async function syncDrafts(session: MailSession): Promise<void> {
 export async function isAnswered(session: MailSession, messageId: string): Promise<boolean> {
   const { client, folders, sent } = session;
   if (folders.sent === null) return false;
-  const state = await client.status(folders.sent, { uidNext: true, uidValidity: true });
+  // Of the selected folder, STATUS says what this connection has heard of: it has to hear the news first.
+  const selected = client.mailbox !== false && client.mailbox.path === folders.sent;
+  const state = selected ? false : await client.status(folders.sent, { uidNext: true, uidValidity: true });
   if (state === false || !sent.isCurrent(state)) {
     await select(client, folders.sent);
     await sent.sync(client);

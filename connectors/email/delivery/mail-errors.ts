@@ -5,6 +5,7 @@ import { ConnectorError, isConnectorError } from "../../../plugins/contract/erro
 const fullRetryMs = 15 * 60_000;
 
 interface ImapFailure {
+  readonly message?: string;
   readonly mailboxMissing?: boolean;
   readonly authenticationFailed?: boolean;
   readonly serverResponseCode?: string;
@@ -21,7 +22,8 @@ export function imapError(error: unknown, what: string): ConnectorError {
   if (isConnectorError(error)) return error;
   const failure = (error ?? {}) as ImapFailure;
   const said = failure.responseText ? `: the server says "${failure.responseText.slice(0, 300)}"` : "";
-  const options = { cause: error };
+  // Not the error itself: it holds the command that was sent.
+  const options = { cause: new Error(failure.message ?? String(error)) };
   if (failure.authenticationFailed) {
     return new ConnectorError("auth", `${what}: the mail server refused the sign-in${said}`, options);
   }

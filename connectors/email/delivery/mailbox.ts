@@ -13,7 +13,10 @@ export interface DeliveryFolders {
 }
 
 export interface DeliveryMailboxOptions {
-  /** Opens a connection that is signed in; throws ConnectorErrors. */
+  /**
+   * Opens a connection that is signed in; throws ConnectorErrors.
+   * @param signal aborts only while the connection is being opened
+   */
   connect(signal: AbortSignal): Promise<ImapFlow>;
   findFolders(client: ImapFlow): Promise<DeliveryFolders>;
   readonly log: Log;
@@ -70,7 +73,16 @@ export function createDeliveryMailbox(options: DeliveryMailboxOptions): Delivery
   async function open(signal: AbortSignal): Promise<Connection> {
     if (connection?.client.usable) return connection;
     drop();
-    const client = await options.connect(signal);
+    // The connection outlives the delivery that opens it, and that delivery's signal.
+    const opening = new AbortController();
+    const abort = () => opening.abort(signal.reason);
+    signal.addEventListener("abort", abort);
+    let client: ImapFlow;
+    try {
+      client = await options.connect(opening.signal);
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
     // An error between two deliveries: the next one sees that the connection is gone.
     client.on("error", (error) =>
       log.debug("the delivery connection broke", { error: describeError(error) }),

@@ -47,6 +47,19 @@ export function attribution(original: QuotedOriginal, language: string | null, t
   return `On ${d.weekday}, ${d.day} ${d.month} ${d.year} at ${d.time}, ${who} wrote:`;
 }
 
+/** The language that a text is written in, where it is Russian or German; null for any other. */
+export function guessLanguage(text: string): "ru" | "de" | null {
+  const sample = text.slice(0, 4_000).toLowerCase();
+  const letters = sample.match(/\p{L}/gu)?.length ?? 0;
+  const russian = sample.match(/[а-яё]/g)?.length ?? 0;
+  if (letters > 0 && russian / letters > 0.5) return /[іїєґўј]/.test(sample) ? null : "ru";
+  const german = sample.match(
+    /(?<!\p{L})(?:und|der|die|das|nicht|sie|ist|wir|ihr|ihre|ihnen|mit|für|vielen|dank|grüße|sehr|geehrte)(?!\p{L})/gu,
+  );
+  const words = sample.match(/\p{L}+/gu)?.length ?? 0;
+  return (german?.length ?? 0) >= Math.max(2, words / 10) ? "de" : null;
+}
+
 function dateParts(date: Date, locale: string, timeZone: string) {
   const format = new Intl.DateTimeFormat(locale, {
     timeZone,
