@@ -83,6 +83,10 @@ async function* readOn(
     for (;;) {
       const look = { parts, connection, cursors, views, since: lookedAt };
       // Between polls only the watched folder is read, and the sent mails with it, for the sake of the order.
+      // Of the folder that is open, STATUS may tell what was there before: this asks for news of it.
+      if (whole && connection.client.mailbox) {
+        await connection.run("could not ask for news", (client) => client.noop());
+      }
       const told = waiting.take();
       const some = whole
         ? folders
