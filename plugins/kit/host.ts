@@ -15,13 +15,15 @@ import { createKitHttp, type KitHttp } from "./http.ts";
 import type { Journal } from "./journal.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import { type Reading, startReading } from "./reading.ts";
-import { untilAborted } from "./waiting.ts";
+import { endsWithin, untilAborted } from "./waiting.ts";
 import { kitAddress } from "./world.ts";
 
 /** How far a webhook's own time may be from ours, in milliseconds. */
 export const replayWindowMs = 5 * 60_000;
 /** The longest time that one delivery may take, in milliseconds. */
 const deliveryMs = 60_000;
+/** The longest time that the closing of a refused connector may hold up its reader, in milliseconds. */
+const closingMs = 2_000;
 
 /** How a post is answered: 202 after the commit, 401 not genuine, 422 not readable, 500 try again. */
 export type Received =
@@ -44,8 +46,12 @@ export interface KitHost {
   receive(request: RawRequest, config?: unknown): Promise<Received>;
   put(draft: OutgoingDraft, signal?: AbortSignal): Promise<Delivered>;
   send(reply: OutgoingReply, signal?: AbortSignal): Promise<void>;
-  /** Aborts the connector's signals and closes it; the next use opens it again, with the same memory. */
-  close(): Promise<void>;
+  /**
+   * Aborts the connector's signals and closes it; the next use opens it again, with the same memory. As in the core, an
+   * error of `close` is no more than noted.
+   * @returns whether it closed within `ms` milliseconds
+   */
+  close(ms: number): Promise<boolean>;
 }
 
 interface Opened {
@@ -97,13 +103,13 @@ export function createKitHost(spec: AnyConnector, rawConfig: unknown, journal: J
     return mine;
   };
 
-  const close = async () => {
+  const close = async (ms: number) => {
     const last = opened;
     opened = undefined;
-    if (!last) return;
+    if (!last) return true;
     last.abort.abort(new ConnectorError("transient", "the connector is being closed"));
-    const client = await last.client.catch(() => undefined);
-    if (client !== undefined) await noted("close", async () => spec.close(client));
+    const closing = last.client.then((client) => noted("close", async () => spec.close(client)));
+    return endsWithin(closing, ms);
   };
 
   const verify = (request: RawRequest, verifiedWith: unknown): string | { id: string } | null => {
@@ -175,6 +181,6 @@ export function createKitHost(spec: AnyConnector, rawConfig: unknown, journal: J
   /** The core pauses such a connector, and signs in afresh after the pause. */
   async function reopenOnAuth(error: unknown): Promise<void> {
     journal.note("pull.pages threw", error);
-    if (kindOf(error) === "auth") await close();
+    if (kindOf(error) === "auth") await close(closingMs);
   }
 }

@@ -103,7 +103,7 @@ export async function withStage(world: World, journal: Journal, run: (stage: Sta
     const patience = { ...defaultPatience, ...world.patience };
     const { promptMs } = patience;
     // How a stop behaves is for the checks of it: here it must only not hold up what comes next.
-    closing = [() => endsWithin(host.close(), promptMs), ...closing];
+    closing = [() => host.close(promptMs), ...closing];
     const stage = createStage({ world, journal, side, host, patience }, (reading) => {
       closing = [() => reading.stop(promptMs), ...closing];
     });

@@ -49,7 +49,7 @@ function ruleOf({ kind, name, expected }: (typeof faultRules)[number]): Rule {
       const draft = draftFor(await stage.customer());
       await stage.cause(kind);
       // Limits and breakdowns strike at any time, refused credentials when it signs in.
-      if (kind === "refused-credentials") await host.close();
+      if (kind === "refused-credentials") await host.close(stage.patience.promptMs);
       const putting = thrownBy(() => host.put(draft));
       ensure(
         await endsWithin(putting, patience.failMs),

@@ -59,7 +59,7 @@ export const deliverRules: Rule[] = [
       const second = await host.put(draft);
       await ensureOnce(stage, draft.text, "put again,");
       // What the first call remembered is gone after a crash.
-      await host.close();
+      await host.close(stage.patience.promptMs);
       const third = await host.put(draft);
       await ensureOnce(stage, draft.text, "put again by a new client,");
       const ids = [first, second, third].map((one) =>
@@ -90,7 +90,7 @@ export const deliverRules: Rule[] = [
       // Whether the connector noticed, and tried again by itself, does not matter: in the end it is there once.
       await host.put(draft).catch((error) => stage.journal.note("a lost answer", error));
       await stage.mend();
-      await host.close();
+      await host.close(stage.patience.promptMs);
       await host.put(draft);
       await ensureOnce(stage, draft.text, "after a lost answer and another attempt");
     },
@@ -113,7 +113,7 @@ export const deliverRules: Rule[] = [
         (await foundWith(stage, edited)).length === 1,
         "put again, it overwrote what the agent had written",
       );
-      await host.close();
+      await host.close(stage.patience.promptMs);
       await host.put(draftFor(customer, { ticket: draft.ticket }));
       ensure(
         (await foundWith(stage, edited)).length === 1,
@@ -145,7 +145,7 @@ export const deliverRules: Rule[] = [
       const reply = replyFor(stage, await stage.customer());
       await host.send(reply);
       await host.send(reply);
-      await host.close();
+      await host.close(stage.patience.promptMs);
       await host.send(reply);
       const all = await need(side.sent, "sent")();
       const { length } = all.filter(({ text }) => includesText(text, reply.text));

@@ -87,7 +87,7 @@ export const lifeRules: Rule[] = [
     async run(stage) {
       await check(stage);
       await stage.cause("refused-credentials");
-      await stage.host.close();
+      await stage.host.close(stage.patience.promptMs);
       const result: { health?: Health } = {};
       const error = await thrownBy(async () => {
         result.health = await check(stage);
@@ -113,7 +113,7 @@ export const lifeRules: Rule[] = [
       // What becomes of a delivery that is broken off does not matter here.
       const putting = world.spec.deliver ? thrownBy(() => host.put(draftFor(customer))) : undefined;
       const started = performance.now();
-      const closed = await endsWithin(host.close(), patience.promptMs);
+      const closed = await host.close(patience.promptMs);
       ensure(
         closed,
         `close took longer than ${patience.promptMs} ms (${Math.round(performance.now() - started)})`,
@@ -130,12 +130,12 @@ export const lifeRules: Rule[] = [
     async run(stage) {
       const { world, host, patience } = stage;
       await check(stage);
-      await host.close();
+      await host.close(stage.patience.promptMs);
       const before = active();
       const client = await host.client();
       await world.spec.check(client, AbortSignal.timeout(patience.failMs));
       if (world.spec.pull) await stage.stop(await stage.read());
-      await host.close();
+      await host.close(stage.patience.promptMs);
       let left: string[] = [];
       const isCalm = () => {
         left = [...active()].filter(([kind, n]) => n > (before.get(kind) ?? 0)).map(([kind]) => kind);
@@ -159,7 +159,7 @@ export const lifeRules: Rule[] = [
       await goThrough(stage);
       if (host.http.calls > 0 || stage.side.faults?.["refused-credentials"]) {
         await stage.cause("refused-credentials");
-        await host.close();
+        await host.close(stage.patience.promptMs);
         await goThrough(stage);
         await stage.mend();
       }

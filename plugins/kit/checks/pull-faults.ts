@@ -57,7 +57,7 @@ async function failureUnder(stage: Stage, { kind, midway }: FaultRule): Promise<
   const first = await stage.read();
   if (!midway) await stage.stop(first);
   await stage.cause(kind);
-  if (!midway) await host.close();
+  if (!midway) await host.close(stage.patience.promptMs);
   const reading = midway ? first : host.read();
   const { rounds } = reading;
   try {
