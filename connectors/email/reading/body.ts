@@ -13,6 +13,16 @@ interface Body {
   readonly html: string | null;
 }
 
+/** What a mail and all mails within it may cost together. */
+export interface Budget {
+  /** Bytes of texts and HTML that are still decoded. */
+  textBytes: number;
+  /** HTML elements, each of which costs the conversion more than its letters; the part that passes it is the last. */
+  tags: number;
+  /** Mails within the mail that are still read. */
+  mails: number;
+}
+
 /** What is gathered beside the text on the way through the tree. */
 export interface Gathered {
   readonly files: FileList;
@@ -21,6 +31,7 @@ export interface Gathered {
   readonly embedded: Buffer[];
   /** The root is a report: the mail it holds is the one reported of, not one that somebody forwards. */
   readonly isReport: boolean;
+  readonly budget: Budget;
   encrypted: boolean;
 }
 
@@ -30,6 +41,8 @@ export interface ReadBody {
   readonly html: string | null;
 }
 
+/** A note for `leftOut`. */
+export const tooLong = "the end of the text, which is too long";
 const nothing: Body = { plain: null, html: null };
 const signatures = new Set([
   "application/pgp-signature",
@@ -66,7 +79,7 @@ function withoutClearSignature(text: string): string {
 function walk(part: Part, parent: Part | null, gathered: Gathered): Body {
   const { mediaType } = part;
   if (!mediaType.startsWith("multipart/")) return leaf(part, parent, gathered);
-  if (part.children.length === 0) return { plain: manyLines(decodeText(part.content, null)), html: null };
+  if (part.children.length === 0) return readText({ ...part, mediaType: "text/plain", params: {} }, gathered);
   if (mediaType === "multipart/encrypted") gathered.encrypted = true;
   const bodies = part.children.map((child) => walk(child, part, gathered));
   return mediaType === "multipart/alternative" ? alternative(bodies) : sequence(bodies);
@@ -128,7 +141,7 @@ function leaf(part: Part, parent: Part | null, gathered: Gathered): Body {
     gathered.calendars.push(calendarText(decodeText(part.content, part.params.charset ?? "utf-8")));
   if (isEmbeddedMail(mediaType) && !gathered.isReport) gathered.embedded.push(part.content);
   if (/^message\/(global-)?(delivery-status|disposition-notification|feedback-report)$/.test(mediaType)) {
-    return { plain: manyLines(decodeText(part.content, part.params.charset ?? null)).trim(), html: null };
+    return readText({ ...part, mediaType: "text/plain" }, gathered);
   }
   if (isText(part, parent)) return readText(part, gathered);
   keepFile(part, parent, gathered);
@@ -157,11 +170,15 @@ function isText(part: Part, parent: Part | null): boolean {
 }
 
 function readText(part: Part, gathered: Gathered): Body {
+  const { budget } = gathered;
+  const content = part.content.subarray(0, budget.textBytes);
+  budget.textBytes -= content.length;
+  if (content.length < part.content.length) gathered.files.leftOut.push(tooLong);
   if (part.mediaType === "text/html") {
-    const charset = part.params.charset ?? charsetOfHtml(part.content);
-    return { plain: null, html: manyLines(decodeText(part.content, charset).replace(/^\ufeff/, "")) };
+    const charset = part.params.charset ?? charsetOfHtml(content);
+    return readHtml(manyLines(decodeText(content, charset).replace(/^\ufeff/, "")), gathered);
   }
-  let text = decodeText(part.content, part.params.charset ?? null).replace(/^\ufeff/, "");
+  let text = decodeText(content, part.params.charset ?? null).replace(/^\ufeff/, "");
   if (part.params.format?.toLowerCase() === "flowed")
     text = unflow(text, part.params.delsp?.toLowerCase() === "yes");
   if (/enriched|richtext/.test(part.mediaType)) text = unenrich(text);
@@ -176,6 +193,15 @@ function readText(part: Part, gathered: Gathered): Body {
     });
   }
   return { plain: withoutFiles.text, html: null };
+}
+
+function readHtml(html: string, { budget, files }: Gathered): Body {
+  if (budget.tags <= 0) {
+    files.leftOut.push(tooLong);
+    return nothing;
+  }
+  for (let at = html.indexOf("<"); at >= 0 && budget.tags > 0; at = html.indexOf("<", at + 1)) budget.tags--;
+  return { plain: null, html };
 }
 
 function keepFile(part: Part, parent: Part | null, gathered: Gathered): void {

@@ -48,6 +48,19 @@ export const hostileMails: Readonly<Record<string, () => Buffer>> = {
   "a header line of 5 MB": () => mail(`X-Filler: ${"x".repeat(5_000_000)}`, "text"),
   "a folded header of 5 MB": () => mail(`X-Filler: x${"\r\n y".repeat(1_200_000)}`, "text"),
   "a body line of 5 MB": () => mail("Content-Type: text/plain", "x".repeat(5_000_000)),
+  "a text of 30 MB": () =>
+    mail("Content-Type: text/plain; charset=koi8-r", "\xf0\xd2\xc9 text\r\n".repeat(3_000_000)),
+  "HTML of 30 MB": () => html("<p style='color:red'>\xd0\x9f text</p>\n".repeat(960_000)),
+  "100 HTML parts of 60,000 tags": () =>
+    mail(
+      "Content-Type: multipart/mixed; boundary=b",
+      `--b\r\nContent-Type: text/html\r\n\r\n${"<b>x</b>".repeat(30_000)}\r\n`.repeat(100),
+    ),
+  "three mails of 30 MB, one in the other": () =>
+    Buffer.concat([
+      mail("Content-Type: message/rfc822", "Content-Type: message/rfc822\r\n\r\n".repeat(2)),
+      base64Attachment(30_000_000),
+    ]),
   "a flowed body of 5 MB": () =>
     mail("Content-Type: text/plain; format=flowed; delsp=yes", "x \r\n".repeat(1_200_000)),
   "an attachment of 30 MB in base64": () => base64Attachment(30_000_000),

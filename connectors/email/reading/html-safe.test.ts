@@ -31,6 +31,7 @@ const attacks = [
   "<a href='vbscript:msgbox(1)'>x</a>",
   "<a href='data:text/html,<script>alert(1)</script>'>x</a>",
   "<a href='//evil.example'>x</a>",
+  "<a href='/api/delete?all=1'>x</a><a href='#top'>x</a>",
   "<meta http-equiv=refresh content='0;url=javascript:alert(1)'>",
   "<base href='https://evil.example/'>",
   "<link rel=stylesheet href='https://evil.example/x.css'>",

@@ -29,7 +29,7 @@ const options: sanitize.IOptions = {
   allowedTags: tags,
   allowedAttributes: {
     "*": ["style", "dir", "lang", "title", "align", "valign", "class"],
-    a: ["href", "rel", "target", "name"],
+    a: ["href", "rel", "target"],
     img: ["src", "alt", "width", "height", "data-remote-src"],
     font: ["color", "face", "size"],
     table: ["width", "border", "cellpadding", "cellspacing", "bgcolor"],
@@ -51,10 +51,7 @@ const options: sanitize.IOptions = {
   parseStyleAttributes: false,
   transformTags: {
     "*": (tagName, attribs) => ({ tagName, attribs: safeStyle(attribs) }),
-    a: (tagName, attribs) => ({
-      tagName,
-      attribs: { ...safeStyle(attribs), rel: "noopener noreferrer nofollow", target: "_blank" },
-    }),
+    a: (tagName, attribs) => ({ tagName, attribs: safeLink(safeStyle(attribs)) }),
     img: (tagName, attribs) => ({ tagName, attribs: safeImage(safeStyle(attribs)) }),
   },
 };
@@ -83,6 +80,12 @@ function safeStyle(attribs: sanitize.Attributes): sanitize.Attributes {
     return colon > 0 && properties.has(name) && plainValue.test(value) ? [`${name}:${value}`] : [];
   });
   return kept.length > 0 ? { ...rest, style: kept.join(";") } : rest;
+}
+
+/** A relative address would lead into the page that shows the mail. */
+function safeLink({ href = "", ...rest }: sanitize.Attributes): sanitize.Attributes {
+  const attribs = { ...rest, rel: "noopener noreferrer nofollow", target: "_blank" };
+  return /^\s*(https?|mailto|tel|cid):/i.test(href) ? { href, ...attribs } : attribs;
 }
 
 /** An image from elsewhere tells its sender when the mail was read: its address is kept, but does not load. */

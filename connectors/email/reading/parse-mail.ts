@@ -1,6 +1,6 @@
 /** One raw mail as a `ParsedMail`; runs in the worker, since mails are made by anybody. */
 import type { MailAddress, ParsedMail } from "../mail.ts";
-import { type Gathered, readBody } from "./body.ts";
+import { type Budget, type Gathered, readBody, tooLong } from "./body.ts";
 import { fileList } from "./files.ts";
 import { addresses, date, firstId, headerLines, ids, subject } from "./header-fields.ts";
 import { type Head, headerText, rawValues, readHead } from "./header-text.ts";
@@ -11,6 +11,11 @@ import { cut, cutLine, manyLines, tidy } from "./plain.ts";
 const maxText = 200_000;
 const maxForwardedDepth = 3;
 const maxForwarded = 10;
+/** Of a mail within the mail; its text comes first. */
+const maxForwardedBytes = 5_000_000;
+/** Far more than what is kept of a text, so that HTML with large images within it is read; takes about a second. */
+const maxTextBytes = 12_000_000;
+const maxTags = 150_000;
 const maxForwardedText = 50_000;
 
 /**
@@ -22,12 +27,13 @@ export async function parseMail(raw: Uint8Array, maxFiles: number): Promise<Pars
   const head = readHead(bytes);
   if (head.fields.length === 0) throw new Error("It has no header lines, so it is not a mail.");
   const { root, leftOut } = await readParts(bytes, head);
-  const gathered = newGathered(root, maxFiles);
+  const budget: Budget = { textBytes: maxTextBytes, tags: maxTags, mails: maxForwarded };
+  const gathered = newGathered(root, maxFiles, budget);
   const body = readBody(root, gathered);
   const text = limited(await wholeText(body.text, gathered, maxForwardedDepth), maxText);
   const html = body.html?.trim() ? safeHtml(body.html) : null;
   const notes = [...leftOut, ...gathered.files.leftOut];
-  if (text.cut) notes.push("the end of the text, which is too long");
+  if (text.cut) notes.push(tooLong);
   if (body.html?.trim() && html === null) notes.push("the HTML, which is too long");
   return {
     messageId: firstId(head, "message-id"),
@@ -46,16 +52,16 @@ export async function parseMail(raw: Uint8Array, maxFiles: number): Promise<Pars
       ...file,
       inline: file.inline || isShown(file.contentId, html),
     })),
-    leftOut: notes,
+    leftOut: [...new Set(notes)],
     mediaType: root.mediaType,
     reportType: root.params["report-type"]?.trim().toLowerCase().slice(0, 100) || null,
     encrypted: gathered.encrypted,
   };
 }
 
-function newGathered(root: Part, maxFiles: number): Gathered {
+function newGathered(root: Part, maxFiles: number, budget: Budget): Gathered {
   const isReport = root.mediaType === "multipart/report";
-  return { files: fileList(maxFiles), calendars: [], embedded: [], isReport, encrypted: false };
+  return { files: fileList(maxFiles), calendars: [], embedded: [], isReport, budget, encrypted: false };
 }
 
 function isShown(contentId: string | null, html: string | null): boolean {
@@ -66,18 +72,19 @@ function isShown(contentId: string | null, html: string | null): boolean {
 async function wholeText(own: string, gathered: Gathered, depth: number): Promise<string> {
   const texts = [tidy(manyLines(own))];
   if (texts[0] === "") texts[0] = gathered.calendars.filter((text) => text !== "").join("\n\n");
-  for (const mail of gathered.embedded.slice(0, maxForwarded)) {
-    const text = depth > 0 ? await forwardedText(mail, depth) : "";
+  for (const mail of gathered.embedded) {
+    if (depth === 0 || gathered.budget.mails-- <= 0) break;
+    const text = await forwardedText(mail.subarray(0, maxForwardedBytes), depth, gathered.budget);
     if (text !== "") texts.push(text);
   }
   return texts.filter((text) => text !== "").join("\n\n");
 }
 
-async function forwardedText(raw: Buffer, depth: number): Promise<string> {
+async function forwardedText(raw: Buffer, depth: number, budget: Budget): Promise<string> {
   const head = readHead(raw);
   if (head.fields.length === 0) return "";
   const { root } = await readParts(raw, head);
-  const gathered = newGathered(root, 0);
+  const gathered = newGathered(root, 0, budget);
   const text = await wholeText(readBody(root, gathered).text, gathered, depth - 1);
   const lines = forwardedHead(head);
   return limited(
