@@ -15,8 +15,9 @@ interface Body {
 
 /** What a mail and all mails within it may cost together. */
 export interface Budget {
-  /** Bytes of texts and HTML that are still decoded. */
-  textBytes: number;
+  /** Bytes of plain texts and of HTML that are still decoded. */
+  plainBytes: number;
+  htmlBytes: number;
   /** HTML elements, each of which costs the conversion more than its letters; the part that passes it is the last. */
   tags: number;
   /** Mails within the mail that are still read. */
@@ -171,10 +172,11 @@ function isText(part: Part, parent: Part | null): boolean {
 
 function readText(part: Part, gathered: Gathered): Body {
   const { budget } = gathered;
-  const content = part.content.subarray(0, budget.textBytes);
-  budget.textBytes -= content.length;
+  const kind = part.mediaType === "text/html" ? "htmlBytes" : "plainBytes";
+  const content = part.content.subarray(0, budget[kind]);
+  budget[kind] -= content.length;
   if (content.length < part.content.length) gathered.files.leftOut.push(tooLong);
-  if (part.mediaType === "text/html") {
+  if (kind === "htmlBytes") {
     const charset = part.params.charset ?? charsetOfHtml(content);
     return readHtml(manyLines(decodeText(content, charset).replace(/^\ufeff/, "")), gathered);
   }

@@ -13,8 +13,9 @@ const maxForwardedDepth = 3;
 const maxForwarded = 10;
 /** Of a mail within the mail; its text comes first. */
 const maxForwardedBytes = 5_000_000;
-/** Far more than what is kept of a text, so that HTML with large images within it is read; takes about a second. */
-const maxTextBytes = 12_000_000;
+/** Far more than is kept: files may stand in the text, and large images in the HTML. Takes about a second. */
+const maxPlainBytes = 4_000_000;
+const maxHtmlBytes = 10_000_000;
 const maxTags = 150_000;
 const maxForwardedText = 50_000;
 
@@ -27,7 +28,12 @@ export async function parseMail(raw: Uint8Array, maxFiles: number): Promise<Pars
   const head = readHead(bytes);
   if (head.fields.length === 0) throw new Error("It has no header lines, so it is not a mail.");
   const { root, leftOut } = await readParts(bytes, head);
-  const budget: Budget = { textBytes: maxTextBytes, tags: maxTags, mails: maxForwarded };
+  const budget: Budget = {
+    plainBytes: maxPlainBytes,
+    htmlBytes: maxHtmlBytes,
+    tags: maxTags,
+    mails: maxForwarded,
+  };
   const gathered = newGathered(root, maxFiles, budget);
   const body = readBody(root, gathered);
   const text = limited(await wholeText(body.text, gathered, maxForwardedDepth), maxText);
