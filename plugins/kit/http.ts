@@ -91,7 +91,10 @@ async function exchange(url: string, init: Init, what: string): Promise<Response
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = rest.signal ? AbortSignal.any([rest.signal, timeout]) : timeout;
   try {
-    return await fetch(url, { redirect: "manual", ...rest, signal });
+    const headers = new Headers(rest.headers);
+    // Connections that are kept would look as if the connector had left them open.
+    headers.set("connection", "close");
+    return await fetch(url, { redirect: "manual", ...rest, headers, signal });
   } catch (error) {
     if (rest.signal?.aborted) throw rest.signal.reason;
     if (timeout.aborted) throw new ConnectorError("transient", `${what} took longer than ${timeoutMs} ms`);

@@ -1,0 +1,72 @@
+/** The kit itself under test: connectors with one seeded fault each, and the check that has to find it. */
+import { afterAll, expect, test } from "vitest";
+import { checkNames, conformanceChecks } from "../conformance.ts";
+import { deliverFaultFlaws, deliverFlaws } from "./deliver-flaws.ts";
+import type { Flaw } from "./flaw.ts";
+import { pullFaultFlaws } from "./pull-fault-flaws.ts";
+import { pullFlaws } from "./pull-flaws.ts";
+import { pushFlaws, serveFlaws } from "./push-flaws.ts";
+import { referenceWorld } from "./reference-world.ts";
+import { leftTimers, lifeFlaws, specFlaws } from "./spec-flaws.ts";
+
+const flaws: Flaw[] = [
+  ...specFlaws,
+  ...pullFlaws,
+  ...pullFaultFlaws,
+  ...pushFlaws,
+  ...serveFlaws,
+  ...deliverFlaws,
+  ...deliverFaultFlaws,
+  ...lifeFlaws,
+];
+
+/** It looks at the whole process: what other checks have open at that time would count. */
+const aloneOnly = "nothing keeps running once it is closed";
+
+afterAll(() => {
+  for (const timer of leftTimers.splice(0)) clearInterval(timer);
+});
+
+/** What each failing check of a connector said, by the check's name. */
+async function failures(
+  spec: Flaw["spec"],
+  isAsked: (name: string) => boolean,
+): Promise<Record<string, string>> {
+  const checks = conformanceChecks(referenceWorld(spec)).filter(({ name }) => isAsked(name));
+  const said = await Promise.all(
+    checks.map(async ({ name, run }): Promise<[string, string][]> => {
+      try {
+        const outcome = await run();
+        return outcome.covered ? [] : [[name, `not covered: ${outcome.reason}`]];
+      } catch (error) {
+        return [[name, error instanceof Error ? error.message : String(error)]];
+      }
+    }),
+  );
+  return Object.fromEntries(said.flat());
+}
+
+/** No more and no less than this finds the flaw. */
+function expectFound(
+  found: Record<string, string>,
+  { caughtBy, also = {} }: Flaw,
+  among: (name: string) => boolean,
+) {
+  const expected = [caughtBy, ...Object.keys(also)].filter(among);
+  expect(Object.keys(found).sort(), JSON.stringify(found, null, 1)).toEqual(expected.sort());
+}
+
+test.concurrent.each(flaws)("$flaw", async (flaw) => {
+  const isAsked = (name: string) => name !== aloneOnly;
+  expectFound(await failures(flaw.spec, isAsked), flaw, isAsked);
+});
+
+test("of all of them only the one that leaves a timer behind keeps running", async () => {
+  const isAsked = (name: string) => name === aloneOnly;
+  for (const flaw of flaws) expectFound(await failures(flaw.spec, isAsked), flaw, isAsked);
+});
+
+test("each check finds the fault of one of them at least", () => {
+  const named = new Set(flaws.map(({ caughtBy }) => caughtBy));
+  expect(checkNames.filter((name) => !named.has(name))).toEqual([]);
+});
