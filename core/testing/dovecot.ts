@@ -1,5 +1,6 @@
 /** A real Dovecot for tests: its own folder and ports, users, access tokens, and faults on demand. */
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { createServer as createTcpServer } from "node:net";
@@ -121,7 +122,12 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<TestDo
     },
     allowToken: (user, token) => void tokens.set(token, user),
     revokeToken: (token) => void tokens.delete(token),
-    deliver: (user, folder, raws) => deliverToMaildir(join(homeOf(dir, user), "Maildir", folder), raws),
+    async deliver(user, folder, raws) {
+      const maildir = join(homeOf(dir, user), "Maildir", folder);
+      // Before the first sign-in there is no folder at all.
+      if (!existsSync(maildir)) await clients.tools.inFolder(user, folder, async () => undefined);
+      await deliverToMaildir(maildir, raws);
+    },
     async changeUidValidity(user, folder) {
       const before = await clients.uidValidity(user, folder);
       clients.close(user);

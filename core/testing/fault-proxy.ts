@@ -9,6 +9,8 @@ export interface FaultProxy {
   connections(): number;
   /** Connections taken since the start. */
   taken(): number;
+  /** Bytes forwarded since the start, in both directions. */
+  bytes(): number;
   /** Stops listening, so that new connections are refused by the system; those that are open go on. */
   refuse(): Promise<void>;
   /** Breaks all open connections with a reset. New ones are let through. */
@@ -25,6 +27,7 @@ export async function startFaultProxy(target: { host?: string; port: number }): 
   const pairs = new Map<Socket, { server: Socket | undefined; held: boolean }>();
   let holding = false;
   let taken = 0;
+  let forwarded = 0;
 
   const server = createServer((client) => {
     taken += 1;
@@ -41,7 +44,9 @@ export async function startFaultProxy(target: { host?: string; port: number }): 
     const forward = (from: Socket, to: Socket | undefined) => {
       from.setNoDelay(true);
       from.on("data", (bytes) => {
-        if (!pair.held) to?.write(bytes);
+        if (pair.held) return;
+        forwarded += bytes.length;
+        to?.write(bytes);
       });
       // The reason of a broken connection does not matter here: both sides see that it broke.
       from.on("error", end).on("close", end);
@@ -66,6 +71,7 @@ export async function startFaultProxy(target: { host?: string; port: number }): 
     port,
     connections: () => pairs.size,
     taken: () => taken,
+    bytes: () => forwarded,
     refuse,
     cut: () => breakAll(false),
     hold() {
