@@ -35,3 +35,10 @@ export const maxPageMails = 50;
 export const maxPageBytes = 8_000_000;
 /** Bytes that are read of the header of a mail that is too large. */
 export const maxHeaderBytes = 64_000;
+
+/** The header lines of a mail, or of its beginning: all up to the first empty line, 64 kB at most. */
+export function headerOf(mail: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(mail.buffer, mail.byteOffset, Math.min(mail.length, maxHeaderBytes));
+  const ends = [bytes.indexOf("\r\n\r\n") + 2, bytes.indexOf("\n\n") + 1].filter((end) => end > 1);
+  return new Uint8Array(bytes.subarray(0, ends.length > 0 ? Math.min(...ends) : bytes.length));
+}

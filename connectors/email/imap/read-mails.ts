@@ -1,7 +1,7 @@
 /** Reads mails of a folder without touching them: lists what is new, then fetches bodies page by page. */
 import type { FetchMessageObject, ImapFlow, MailboxObject } from "imapflow";
 import { ConnectorError } from "../../../plugins/contract/errors.ts";
-import { maxHeaderBytes, maxPageBytes, maxPageMails, type RawMail } from "../raw-mail.ts";
+import { headerOf, maxHeaderBytes, maxPageBytes, maxPageMails, type RawMail } from "../raw-mail.ts";
 import type { ImapConnection } from "./connection.ts";
 import type { ReadFolder } from "./folders.ts";
 
@@ -237,10 +237,7 @@ function place({ folder, uid, uidValidity, size, internalDate }: ListedMail) {
 }
 
 function tooLarge(mail: ListedMail, source: Buffer): RawMail {
-  const header = source.subarray(0, maxHeaderBytes);
-  const ends = [header.indexOf("\r\n\r\n"), header.indexOf("\n\n")].filter((at) => at !== -1);
-  const end = ends.length > 0 ? Math.min(...ends) + 2 : header.length;
-  return { ...place(mail), raw: null, header: Uint8Array.from(header.subarray(0, end)) };
+  return { ...place(mail), raw: null, header: headerOf(source) };
 }
 
 /** FETCH by UID. imapflow asks for bodies by BODY.PEEK, which sets no flag. */
