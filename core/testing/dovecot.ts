@@ -1,7 +1,7 @@
 /** A real Dovecot for tests: its own folder and ports, users, access tokens, and faults on demand. */
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, chown, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
@@ -45,6 +45,8 @@ export interface TestDovecot extends MailTools {
   revokeToken(token: string): void;
   /** Puts mails into an existing folder as a mail transport does, without IMAP: much faster for many. */
   deliver(user: string, folder: string, raws: ReadonlyArray<string | Uint8Array>): Promise<void>;
+  /** Makes the mails that contain a text unreadable for Dovecot, as a damaged disk does (maildir). Needs root. */
+  breakMail(user: string, folder: string, text: string): Promise<void>;
   /** Numbers the folder anew, as after a lost index: another UIDVALIDITY, UIDs from 1 on. */
   changeUidValidity(user: string, folder: string): Promise<void>;
   /** Stops it as an administrator would. */
@@ -128,6 +130,7 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<TestDo
       if (!existsSync(maildir)) await clients.tools.inFolder(user, folder, async () => undefined);
       await deliverToMaildir(maildir, raws);
     },
+    breakMail: (user, folder, text) => breakMails(join(homeOf(dir, user), "Maildir", folder), text),
     async changeUidValidity(user, folder) {
       const before = await clients.uidValidity(user, folder);
       clients.close(user);
@@ -201,6 +204,17 @@ async function deliverToMaildir(dir: string, raws: ReadonlyArray<string | Uint8A
     await writeFile(join(dir, "tmp", name), raw);
     await giveAway(join(dir, "tmp", name));
     await rename(join(dir, "tmp", name), join(dir, "new", name));
+  }
+}
+
+async function breakMails(dir: string, text: string): Promise<void> {
+  for (const name of ["cur", "new"]) {
+    for (const file of await readdir(join(dir, name))) {
+      const path = join(dir, name, file);
+      if (!(await readFile(path, "latin1")).includes(text)) continue;
+      await chown(path, 0, 0);
+      await chmod(path, 0o000);
+    }
   }
 }
 

@@ -1,9 +1,10 @@
 /** Reads what lies in a mailbox already, from a date on. */
 import type { RawMail } from "../raw-mail.ts";
 import { connect, type ImapConnection } from "./connection.ts";
+import { fetchPage } from "./fetch-mails.ts";
 import { listFolders, resolveFolders } from "./folders.ts";
+import { type ListedMail, listMails, mergeByDate, pagesOf } from "./list-mails.ts";
 import type { ReadParts } from "./pull.ts";
-import { fetchPage, type ListedMail, listMails, mergeByDate, pagesOf } from "./read-mails.ts";
 
 /**
  * All mails that the server took in at `since` or later, sent ones included, in the order in which they came.

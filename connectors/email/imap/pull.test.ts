@@ -227,6 +227,29 @@ describeWith("dovecot", "reading a mailbox", () => {
     expect(second.cursor().folders.INBOX?.uid).toBe(60);
   });
 
+  test("passes on a mail that the server cannot read, after some attempts, and goes on", async () => {
+    const { user, parts } = await newUser();
+    const first = startPulling(parts, null);
+    await first.until(() => first.pages.length > 0);
+    await first.stop();
+    await dovecot.deliver(user, "INBOX", [mail("before"), mail("broken"), mail("after")]);
+    await dovecot.list(user, "INBOX");
+    await dovecot.breakMail(user, "INBOX", "Subject: broken");
+    let cursor = first.cursor();
+    const read: string[] = [];
+    let attempts = 0;
+    for (; read.length < 3 && attempts < 20; attempts++) {
+      const pulling = startPulling(parts, cursor, (page) => {
+        cursor = page.cursor;
+        read.push(...page.mails.map((found) => found.problem ?? subjectOf(found)));
+      });
+      await Promise.race([pulling.ended, pulling.until(() => read.length === 3).catch(() => undefined)]);
+      await pulling.stop().catch(() => undefined);
+    }
+    console.log(`a mail that cannot be read is passed on after ${attempts} attempts`);
+    expect(read.toSorted()).toEqual(["after", "before", expect.stringMatching(/lists mail \d of INBOX/)]);
+  });
+
   test("loses and repeats nothing where the server is killed in the middle of a sweep", async () => {
     const { user, parts } = await newUser();
     const first = startPulling(parts, null);

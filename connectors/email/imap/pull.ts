@@ -5,16 +5,9 @@ import { ConnectorError } from "../../../plugins/contract/errors.ts";
 import type { RawPage } from "../raw-mail.ts";
 import { connect, type ImapConnection, type ImapSettings } from "./connection.ts";
 import type { FolderCursor, ImapCursor } from "./cursor.ts";
+import { fetchPage, type Stubborn } from "./fetch-mails.ts";
 import { type FolderChoice, listFolders, type ReadFolder, resolveFolders } from "./folders.ts";
-import {
-  examine,
-  fetchPage,
-  type ListedMail,
-  listMails,
-  mergeByDate,
-  pagesOf,
-  type Stubborn,
-} from "./read-mails.ts";
+import { examine, type ListedMail, listMails, mergeByDate, pagesOf, renumbered } from "./list-mails.ts";
 import { createWaiting } from "./waiting.ts";
 
 /** What reading a mailbox needs. */
@@ -190,15 +183,7 @@ async function lookAt(
   if (!told && (unchanged || noneAbove)) return { mails: [], done };
   const since = now.resync && { at: new Date(now.resync.since), below: now.resync.below };
   const { mails, mailbox } = await listMails(connection, folder, { after: now.uid, since });
-  if (String(mailbox.uidValidity) !== now.uidValidity) {
-    throw new ConnectorError(
-      "transient",
-      `${folder.path} was numbered anew by the server while it was read`,
-      {
-        retryAfterMs: 1_000,
-      },
-    );
-  }
+  if (String(mailbox.uidValidity) !== now.uidValidity) throw renumbered(folder.path);
   return { mails, done };
 }
 

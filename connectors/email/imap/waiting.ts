@@ -1,7 +1,7 @@
 /** Waits for new mail: IDLE on one folder where the server has it, and the time of the next poll in any case. */
 import type { ImapConnection } from "./connection.ts";
 import type { FolderCursor } from "./cursor.ts";
-import { examine } from "./read-mails.ts";
+import { examine } from "./list-mails.ts";
 
 export interface Waiting {
   /** The folders of which the server has told that mail came, since the last call: to be read whatever STATUS says. */
