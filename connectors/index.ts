@@ -1,7 +1,8 @@
 /** The built-in connectors: the one place where they are registered. */
 import type { AnyConnector } from "../plugins/contract/connector.ts";
 import { api } from "./api/index.ts";
+import { email } from "./email/index.ts";
 import { widget } from "./widget/index.ts";
 
 /** By name, as a company's file names them. */
-export const builtIn: Readonly<Record<string, AnyConnector>> = { api, widget };
+export const builtIn: Readonly<Record<string, AnyConnector>> = { api, email, widget };

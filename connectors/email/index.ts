@@ -1,0 +1,124 @@
+/** The `email` connector: a mailbox as a helpdesk, read over IMAP, with drafts in its own Drafts folder. */
+import { type BackfillRequest, defineConnector, type Health } from "../../plugins/contract/connector.ts";
+import { ConnectorError, describeError, isConnectorError, kindOf } from "../../plugins/contract/errors.ts";
+import type { ConnectorEventInput } from "../../plugins/contract/events.ts";
+import { type EmailClient, openClient } from "./client.ts";
+import { emailConfig } from "./config.ts";
+import { putDraft, removeDrafts } from "./delivery/drafts.ts";
+import { notifyAgents } from "./delivery/notify.ts";
+import { sendReply } from "./delivery/send.ts";
+import { filePages } from "./files/file-pages.ts";
+import { backfillPages } from "./imap/backfill.ts";
+import { connect } from "./imap/connection.ts";
+import { imapCursorSchema } from "./imap/cursor.ts";
+import { findSpecial, listFolders, resolveFolders } from "./imap/folders.ts";
+import { pullPages } from "./imap/pull.ts";
+import { readMails } from "./read-mails.ts";
+
+/** Signs in to both servers and looks at the folders. */
+async function look({ ctx, imap, pull, smtp }: EmailClient, signal: AbortSignal): Promise<string> {
+  const { config } = ctx;
+  const connection = await connect(imap, signal);
+  try {
+    const folders = await listFolders(connection);
+    const read = resolveFolders(folders, pull.folders).folders.map(({ path }) => path);
+    const drafts = config.draftsFolder ?? findSpecial(folders, "\\Drafts")?.path;
+    if (config.drafts === "mailbox" && !folders.some(({ path }) => path === drafts)) {
+      throw new ConnectorError("config", "the mailbox has no Drafts folder: name one in `draftsFolder`");
+    }
+    await smtp?.check(signal);
+    const going = {
+      mailbox: `drafts go to ${drafts}`,
+      agents: `drafts are mailed to ${config.agentsAddress}`,
+      api: "drafts stay in the API",
+    };
+    return `reads ${read.join(", ")}; ${going[config.drafts]}; ${smtp ? `sends by ${smtp.host}` : "sends nothing"}`;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Once an agent has answered, nobody needs the draft; what an agent has changed stays. */
+async function withdrawAnswered(
+  client: EmailClient,
+  events: ConnectorEventInput[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (client.ctx.config.drafts !== "mailbox") return;
+  for (const event of events) {
+    const thread = event.kind === "agent-reply" ? event.thread : undefined;
+    const messageIds = thread?.references ?? [];
+    if (messageIds.length === 0) continue;
+    try {
+      await removeDrafts(client.delivery, { messageIds }, signal);
+    } catch (error) {
+      // What may pass is tried again with the page; what will not must not keep customers' mail from being read.
+      if (!isConnectorError(error) || !["config", "permanent"].includes(kindOf(error))) throw error;
+      client.ctx.log.warn("a draft that is no longer needed could not be removed", {
+        error: describeError(error),
+      });
+    }
+  }
+}
+
+export const email = defineConnector({
+  name: "email",
+  core: "^1.1",
+  config: emailConfig,
+  cursor: imapCursorSchema,
+  // One connection does all deliveries, one after the other: this only bounds how fast.
+  limits: { requests: 200, perMs: 1_000, concurrency: 4 },
+  open: async (ctx): Promise<EmailClient> => openClient(ctx),
+  async check(client, signal): Promise<Health> {
+    try {
+      return { ok: true, detail: await look(client, signal) };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { ok: false, detail: describeError(error) };
+    }
+  },
+  async close({ delivery, reader }) {
+    await Promise.all([delivery.mailbox.close(), reader.close()]);
+  },
+  pull: {
+    async *pages(client, from, signal) {
+      for await (const { mails, cursor } of pullPages(client.pull, from, signal)) {
+        const events = await readMails(client, mails);
+        await withdrawAnswered(client, events, signal);
+        yield { events, cursor };
+      }
+    },
+    async *backfill(client, { since, path }: BackfillRequest, signal) {
+      const { maxBytes } = client.ctx.config;
+      const pages =
+        path === null
+          ? backfillPages(client.pull, since ?? new Date(0), signal)
+          : filePages(path, since, { maxBytes }, signal);
+      for await (const { mails } of pages) yield { events: await readMails(client, mails) };
+    },
+    async reread(client, raw) {
+      const place = { folder: "quarantine", role: "inbox", uid: 0, uidValidity: "0" } as const;
+      return readMails(client, [{ ...place, raw, size: raw.length, internalDate: new Date() }]);
+    },
+  },
+  deliver: {
+    as: "draft",
+    async put(client, draft, signal) {
+      const { ctx, delivery, smtp, once } = client;
+      const { drafts, agentsAddress, saveSent } = ctx.config;
+      if (drafts === "mailbox") return putDraft(delivery, draft, signal);
+      if (drafts === "api" || !smtp || agentsAddress === undefined)
+        return { externalId: draft.id, created: true };
+      return notifyAgents({ ...delivery, smtp, once, saveSent, agentsAddress }, draft, signal);
+    },
+    async send({ ctx, delivery, smtp, once }, reply, signal) {
+      if (!smtp) {
+        throw new ConnectorError(
+          "config",
+          "the reply is recorded but not sent: the mailbox has no `smtp` in its config",
+        );
+      }
+      await sendReply({ ...delivery, smtp, once, saveSent: ctx.config.saveSent }, reply, signal);
+    },
+  },
+});
