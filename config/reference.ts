@@ -35,11 +35,11 @@ export function configReference(): string {
     "A mistake in a file is told with the file, the line, the field, and what was expected; all mistakes at once. `deskwire check` looks without starting anything.",
     "## The hub: `config/hub.yaml`",
     "Every field has a default, and the file may be missing. A change needs a restart, but for `drafter`.",
-    table(["Field", "Type", "Default", "What it is"], rowsOf(hubSchema)),
+    settingsTable(hubSchema),
     "## A company: `config/companies/<company>.yaml`",
     "The file's name is the company's id. A change is taken up within seconds; a file with mistakes is refused, and what was in force stays.",
-    table(["Field", "Type", "Default", "What it is"], rowsOf(companySchema)),
-    "All other fields of a connector's entry are its own: see the connector's page.",
+    settingsTable(companySchema),
+    "All other fields of a connector's entry are its own: see [connectors](connectors.md).",
     "## References",
     "They may stand in any text, also amid it. Paths are relative to the file that they stand in.",
     table(
@@ -61,6 +61,11 @@ export function configReference(): string {
       environmentVariables.map(({ name, description }) => [`\`${name}\``, description]),
     ),
   ].join("\n\n")}\n`;
+}
+
+/** A schema's fields as a table in Markdown. */
+export function settingsTable(schema: z.ZodType): string {
+  return table(["Field", "Type", "Default", "What it is"], rowsOf(schema));
 }
 
 function rowsOf(schema: z.ZodType): string[][] {

@@ -1,6 +1,7 @@
 /** The reference pages that are made from the code, by file name. A test holds each against what is committed. */
 import { z } from "zod";
-import { configReference } from "../config/reference.ts";
+import { configReference, settingsTable } from "../config/reference.ts";
+import { builtIn } from "../connectors/index.ts";
 import { metricTable } from "../core/lib/metrics.ts";
 import { auditActions } from "../core/store/audit.ts";
 import { errorKinds } from "../plugins/contract/errors.ts";
@@ -15,6 +16,7 @@ import { markdownTable } from "./table.ts";
 export const pages: Readonly<Record<string, () => string>> = {
   "audit.md": auditReference,
   "config.md": configReference,
+  "connectors.md": connectorReference,
   "errors.md": errorReference,
   "events.md": eventReference,
   "metrics.md": metricReference,
@@ -37,6 +39,15 @@ function errorReference(): string {
       Object.entries(errorKinds).map(([kind, meaning]) => [`\`${kind}\``, meaning]),
     ),
     "Only `transient` failures count as attempts (`pipeline.attempts` in `config/hub.yaml`); a message that waits for credentials, configuration or a slow other side is dead after three days. `deskwire replay` brings dead letters back.",
+  );
+}
+
+function connectorReference(): string {
+  return page(
+    "# Settings of the built-in connectors",
+    "Made from the schemas by `npm run docs`: change `config` in `connectors/<name>/`, not this page.",
+    "They stand in a company's file, under `connectors:` and the connector's key, beside `plugin` and `enabled`.",
+    ...Object.values(builtIn).flatMap(({ name, config }) => [`## \`${name}\``, settingsTable(config)]),
   );
 }
 
@@ -100,6 +111,7 @@ interface Field {
   contentEncoding?: string;
   minLength?: number;
   maxLength?: number;
+  pattern?: string;
   maxItems?: number;
   default?: unknown;
   properties?: Record<string, Field>;
@@ -139,6 +151,7 @@ function typeOf(field: Field): string {
   if (field.type === "object") return "object";
   if (field.format === "uuid") return "UUID";
   if (field.type !== "string") return field.type ?? "any";
+  if (field.pattern !== undefined) return `text like \`${field.pattern}\``;
   const { minLength = 0, maxLength } = field;
   return `text, ${minLength > 0 ? `${minLength} to ` : "at most "}${maxLength?.toLocaleString("en")} characters`;
 }
