@@ -4,8 +4,9 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import type { Figure } from "./figures.ts";
 import { benchHub } from "./hub.ts";
+import { benchMail } from "./mail.ts";
 
-const suites: Record<string, () => Promise<Figure[]>> = { hub: benchHub };
+const suites: Record<string, () => Promise<Figure[]>> = { hub: benchHub, mail: benchMail };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });
 const [name = ""] = positionals;
