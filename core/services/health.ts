@@ -1,5 +1,5 @@
 /** Whether a node can do its work, and what stands in the way. */
-import type { ServiceBroker } from "moleculer";
+import { Errors, type ServiceBroker } from "moleculer";
 import type { Log } from "../../plugins/contract/connector.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import type { Instances } from "../hosting/instances.ts";
@@ -36,10 +36,15 @@ async function attempt(
   }
 }
 
-/** The sources that this node knows to be read; a node without connectors knows none. */
+/** The sources that are read; none where no node does that. */
 async function sourcesOf(broker: ServiceBroker): Promise<PullStatus[]> {
-  if (!broker.registry.hasService("connectors", undefined)) return [];
-  return broker.call<PullStatus[], object>("connectors.status", {}, { timeout: timeoutMs });
+  try {
+    return await broker.call<PullStatus[], object>("connectors.status", {}, { timeout: timeoutMs });
+  } catch (error) {
+    if (error instanceof Errors.ServiceNotFoundError || error instanceof Errors.ServiceNotAvailableError)
+      return [];
+    throw error;
+  }
 }
 
 /** Credentials that were refused, and sources that are not read: a connection alone is no sign of health. */
