@@ -1,6 +1,7 @@
 /** What a check works with: a fresh side, a host with the connector, and the words to move both. */
 import { randomUUID } from "node:crypto";
 import type { OutgoingDraft, RawRequest } from "../contract/connector.ts";
+import { describeError } from "../contract/errors.ts";
 import type { InboundMessage } from "../contract/events.ts";
 import { createKitHost, type KitHost, type Received } from "./host.ts";
 import type { HttpFault } from "./http.ts";
@@ -119,6 +120,12 @@ type Parts = Pick<Stage, "world" | "journal" | "side" | "host" | "patience">;
 function createStage(parts: Parts, opened: (reading: Reading) => void): Stage {
   const { side, host, patience, world } = parts;
   let own = false;
+  const readings: Reading[] = [];
+  /** What reading failed with lately: the likely reason why something does not come. */
+  const trouble = () => {
+    const error = readings.at(-1)?.errors.at(-1);
+    return error === undefined ? "" : `; reading failed: ${describeError(error)}`;
+  };
   const message = (fields: Partial<CustomerMessage> = {}): CustomerMessage => {
     const key = `k${randomUUID().slice(0, 8)}x`;
     const text = `Where is my parcel? It is number ${key} and was due on Friday.`;
@@ -136,6 +143,7 @@ function createStage(parts: Parts, opened: (reading: Reading) => void): Stage {
     async read() {
       const reading = host.read();
       opened(reading);
+      readings.push(reading);
       const isAtRest = () => reading.rounds + reading.pages + reading.errors.length > 0;
       // A source that streams may have nothing to say at first.
       await eventually("a page, or an end of reading", 1_000, isAtRest).catch(() => undefined);
@@ -147,8 +155,15 @@ function createStage(parts: Parts, opened: (reading: Reading) => void): Stage {
     async stored({ key }) {
       const find = () =>
         host.memory.events.find((event) => event.kind === "message" && event.text.includes(key));
-      const event = await eventually(`a message with the text of ${key}`, patience.arriveMs, find);
-      return event as InboundMessage;
+      try {
+        return (await eventually(
+          `a message with ${key} in its text`,
+          patience.arriveMs,
+          find,
+        )) as InboundMessage;
+      } catch (error) {
+        throw new Error(`${describeError(error)}${trouble()}`);
+      }
     },
     webhook(of, at = new Date()) {
       const { body, sign } = need(side.webhook, "webhook");

@@ -88,6 +88,21 @@ export const pullFlaws: Flaw[] = [
     spec: fromNowOn(),
   },
   {
+    flaw: "one message lost between two full pages",
+    caughtBy: "pull: a backlog comes whole, each message once, in the order in which they were written",
+    spec: withPages(async function* (client, from, signal) {
+      const comments = await commentsAfter(client, from?.after ?? 0, signal);
+      const last = comments.at(-1)?.id;
+      const after = (last ?? 0) + (comments.length === 50 ? 1 : 0);
+      if (last !== undefined) yield { events: comments.flatMap(toEvents), cursor: { after } };
+    }),
+  },
+  {
+    flaw: "the newest message first",
+    caughtBy: "pull: a backlog comes whole, each message once, in the order in which they were written",
+    spec: eachPage(({ events, cursor }) => ({ events: events.toReversed(), cursor })),
+  },
+  {
     flaw: "a place that moves before the commit",
     caughtBy: "pull: a page whose commit failed comes again",
     spec: ownPlace(),

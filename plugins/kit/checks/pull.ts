@@ -13,6 +13,9 @@ const hostileTexts = [
   (key: string) => `${key} 😀 \u202eright to left\u202c \u0007 <script>alert(1)</script> {{template}} %s %n`,
 ];
 
+/** So many messages that a source which gives pages gives more than one. */
+const backlog = 120;
+
 /** How often each message came in, by the key in its text. */
 function timesStored({ host }: Stage, { key }: CustomerMessage): number {
   return host.memory.events.filter((event) => event.kind === "message" && event.text.includes(key)).length;
@@ -119,6 +122,33 @@ export const pullRules: Rule[] = [
         .filter((event) => event.kind === "message" && old.some(({ key }) => event.text.includes(key)));
       ensure(again.length < old.length, "all of what was read before is read again: the cursor is not used");
       ensure(second.errors.length === 0, `reading failed after a restart: ${String(second.errors[0])}`);
+    },
+  },
+  {
+    name: "pull: a backlog comes whole, each message once, in the order in which they were written",
+    covers: "pull",
+    async run(stage) {
+      const { host } = stage;
+      await stage.stop(await stage.read());
+      const keys: string[] = [];
+      while (keys.length < backlog) keys.push((await stage.arrive()).key);
+      await stage.read();
+      await catchUp(stage);
+      const came = host.memory.handedOver.flatMap((event) =>
+        event.kind === "message" ? keys.filter((key) => event.text.includes(key)) : [],
+      );
+      const lost = keys.filter((key) => !came.includes(key));
+      ensure(
+        lost.length === 0,
+        `${lost.length} of ${backlog} messages are lost, first number ${keys.indexOf(lost[0] ?? "")}`,
+      );
+      const firsts = [...new Set(came)];
+      ensure(isDeepStrictEqual(firsts, keys), "they come in another order");
+      ensure(
+        came.length < 2 * backlog,
+        `${backlog} messages are handed over ${came.length} times: pages overlap`,
+      );
+      ensure(stage.host.memory.events.length <= backlog + 1, "some of them are stored twice");
     },
   },
   {
