@@ -27,6 +27,9 @@ export interface Parts {
 const maxParts = 500;
 const maxMimeField = 65_536;
 
+/** Bytes of one text or HTML part that are held; more than is ever looked at, so that a cut is still seen. */
+const maxTextBytes = 10_100_000;
+
 /** What mailparser knows of a part. Its declared types leave the tree out. */
 interface ParserNode {
   readonly contentType: string | false;
@@ -34,6 +37,16 @@ interface ParserNode {
   readonly headerLines: readonly { key: string; line: string }[];
   readonly children: readonly ParserNode[];
   readonly node: { disposition: string | false; filename: string | false; encoding: string | false };
+}
+
+/** What mailparser emits for a leaf; the text at the end has another `type`. */
+interface Emitted {
+  readonly type: string;
+  readonly contentType?: string;
+  readonly contentDisposition?: string;
+  readonly headers?: unknown;
+  readonly content?: Readable;
+  release?: () => void;
 }
 
 interface ParserInside {
@@ -55,10 +68,19 @@ export async function readParts(raw: Buffer, head: Head): Promise<Parts> {
   // beyond repair, and join all texts of a mail into one.
   inside.textTypes = [];
   const contents = new Map<unknown, Buffer>();
-  parser.on("data", (data: { type: string; content?: Readable; headers?: unknown; release?: () => void }) => {
+  parser.on("data", (data: Emitted) => {
     if (data.type !== "attachment" || !data.content) return;
     const chunks: Buffer[] = [];
-    data.content.on("data", (chunk: Buffer) => chunks.push(chunk));
+    // Of a text no more is held than is looked at.
+    const max =
+      /^text\/(plain|html)$/i.test(data.contentType ?? "") && !data.contentDisposition
+        ? maxTextBytes
+        : Infinity;
+    let length = 0;
+    data.content.on("data", (chunk: Buffer) => {
+      if (length <= max) chunks.push(chunk);
+      length += chunk.length;
+    });
     data.content.on("end", () => {
       contents.set(data.headers, Buffer.concat(chunks));
       data.release?.();
