@@ -76,7 +76,7 @@ interface SmtpFailure {
 }
 
 const tlsFaults =
-  /^(?:CERT_|ERR_TLS_CERT|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(?:VERIFY|GET_ISSUER)|ERR_SSL|HOSTNAME_MISMATCH)/;
+  /^(?:CERT_|ERR_TLS_CERT|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(?:VERIFY|GET_ISSUER)|ERR_SSL|EPROTO|HOSTNAME_MISMATCH)/;
 
 /** Maps what nodemailer reports: by the reply code where the server gave one, else by where it failed. */
 export function smtpError(error: unknown, what: string): ConnectorError {
@@ -89,6 +89,15 @@ export function smtpError(error: unknown, what: string): ConnectorError {
   if (responseCode !== undefined && ((responseCode >= 400 && responseCode < 500) || responseCode === 503)) {
     return new ConnectorError("transient", `${what}: the mail server could not take it now${said}`, options);
   }
+  // "Must issue a STARTTLS command first" has the code of a missing sign-in.
+  const wantsTls = responseCode === 530 && /starttls/i.test(said);
+  if (wantsTls || code === "ETLS" || tlsFaults.test(originalCode ?? "")) {
+    return new ConnectorError(
+      "config",
+      `${what}: no secure connection to the mail server; check smtp.host, smtp.port and smtp.security, and the server's certificate`,
+      options,
+    );
+  }
   if (responseCode === 530 || responseCode === 534 || responseCode === 535 || responseCode === 538) {
     return new ConnectorError("auth", `${what}: the mail server refused the sign-in${said}`, options);
   }
@@ -99,13 +108,6 @@ export function smtpError(error: unknown, what: string): ConnectorError {
   }
   if (responseCode !== undefined && responseCode >= 500) {
     return new ConnectorError("permanent", `${what}: the mail server refused the mail${said}`, options);
-  }
-  if (code === "ETLS" || tlsFaults.test(originalCode ?? "")) {
-    return new ConnectorError(
-      "config",
-      `${what}: no secure connection to the mail server; check smtp.host, smtp.port and smtp.security, and the server's certificate`,
-      options,
-    );
   }
   if (code === "EENVELOPE" || code === "EMESSAGE") {
     return new ConnectorError("permanent", `${what}: the mail cannot be sent as it is${said}`, options);

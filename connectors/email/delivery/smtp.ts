@@ -2,7 +2,7 @@
 import type { ConnectionOptions } from "node:tls";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import XOAuth2 from "nodemailer/lib/xoauth2";
-import { ConnectorError } from "../../../plugins/contract/errors.ts";
+import { ConnectorError, kindOf } from "../../../plugins/contract/errors.ts";
 import { smtpError } from "./mail-errors.ts";
 
 export type SmtpAuth =
@@ -59,6 +59,33 @@ export function createSmtp(settings: SmtpSettings): Smtp {
     signal: AbortSignal,
     work: (connection: SMTPConnection) => Promise<T>,
   ): Promise<T> {
+    const { auth } = settings;
+    if (auth === null || "password" in auth) {
+      return connectOnce(signal, auth && { user: auth.user, pass: auth.password() }, work);
+    }
+    const { user, accessToken } = auth;
+    const as = (token: string) => ({
+      type: "OAUTH2",
+      user,
+      oauth2: new XOAuth2({ user, accessToken: token }),
+    });
+    const token = await accessToken();
+    try {
+      return await connectOnce(signal, as(token), work);
+    } catch (error) {
+      if (kindOf(error) !== "auth") throw error;
+      // Its time may have ended before it was said to.
+      const next = await accessToken(token);
+      if (next === token) throw error;
+      return connectOnce(signal, as(next), work);
+    }
+  }
+
+  async function connectOnce<T>(
+    signal: AbortSignal,
+    login: SMTPConnection.AuthenticationType | null,
+    work: (connection: SMTPConnection) => Promise<T>,
+  ): Promise<T> {
     signal.throwIfAborted();
     const time = AbortSignal.timeout(timeoutMs);
     const ended = AbortSignal.any([signal, time]);
@@ -66,7 +93,7 @@ export function createSmtp(settings: SmtpSettings): Smtp {
     try {
       return await untilEnded(connection, ended, async () => {
         await call<void>((done) => connection.connect((error) => done(error ?? null, undefined)));
-        await signIn(connection, settings.auth);
+        if (login !== null) await signIn(connection, login);
         return await work(connection);
       });
     } catch (error) {
@@ -119,34 +146,14 @@ function connectionOptions({ host, port, security, tls, timeoutMs = 60_000 }: Sm
   };
 }
 
-async function signIn(connection: SMTPConnection, auth: SmtpAuth | null): Promise<void> {
-  if (auth === null) return;
+async function signIn(connection: SMTPConnection, login: SMTPConnection.AuthenticationType): Promise<void> {
   if (!connection.allowsAuth) {
     throw new ConnectorError(
       "config",
-      `${what}: the mail server offers no sign-in on this port; check smtp.port and smtp.security, or leave out the password`,
+      `${what}: the mail server offers no sign-in on this port; check smtp.port and smtp.security`,
     );
   }
-  if ("password" in auth) {
-    const { user } = auth;
-    await call((done) => connection.login({ user, pass: auth.password() }, done));
-    return;
-  }
-  const { user, accessToken } = auth;
-  let last: string | undefined;
-  const oauth2 = new XOAuth2({
-    user,
-    provisionCallback: (_user, renew, done) => {
-      accessToken(renew ? last : undefined).then(
-        (token) => {
-          last = token;
-          done(null, token);
-        },
-        (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-      );
-    },
-  });
-  await call((done) => connection.login({ type: "OAUTH2", user, oauth2 }, done));
+  await call((done) => connection.login(login, done));
 }
 
 /** A function of nodemailer's that calls back, as a promise. */
@@ -164,7 +171,10 @@ function untilEnded<T>(connection: SMTPConnection, signal: AbortSignal, work: ()
       reject(signal.reason);
     };
     connection.on("error", reject);
-    connection.on("end", () => reject(new Error("the mail server closed the connection")));
+    connection.on("end", () => {
+      // What the server said before it hung up reaches the call that waits for it a moment later, and says more.
+      setTimeout(() => reject(new Error("the mail server closed the connection")), 100);
+    });
     signal.addEventListener("abort", onAbort);
     work()
       .then(resolve, reject)
