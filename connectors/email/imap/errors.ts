@@ -11,6 +11,8 @@ interface ImapFailure {
   response?: unknown;
   serverResponseCode?: string;
   throttleReset?: number;
+  /** What the server said when it ended the connection. */
+  reason?: string;
 }
 
 /** Whom an error is about; secrets never appear in its message. */
@@ -62,7 +64,7 @@ export function imapError(
   if (failure.message === "Unsupported authentication mechanism") {
     return fault("config", "the server takes neither of our ways to sign in (PLAIN, LOGIN, XOAUTH2)");
   }
-  return fault("transient", connectionText(failure));
+  return fault("transient", `${connectionText(failure)}${said}`);
 }
 
 type Fault = (kind: ConnectorError["kind"], text: string, retryAfterMs?: number) => ConnectorError;
@@ -164,7 +166,8 @@ function connectionText(failure: ImapFailure & { message?: string }): string {
 
 /** The server's words, without secrets, in brackets; empty where it said nothing. */
 function answerOf(failure: ImapFailure, hidden: readonly string[]): string {
-  const text = failure.responseText ?? (typeof failure.response === "string" ? failure.response : "");
+  const response = typeof failure.response === "string" ? failure.response : undefined;
+  const text = failure.responseText ?? response ?? failure.reason ?? "";
   const open = hidden
     .filter((secret) => secret !== "")
     .reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);

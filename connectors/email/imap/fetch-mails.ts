@@ -12,7 +12,7 @@ export type Stubborn = Map<string, number>;
 
 /** Above this a mail is passed on without its body. */
 const patience = 10;
-/** The server answered, and gave nothing. */
+/** The server answered, or ended the connection with a reason, and gave nothing. */
 const refusedWeight = 4;
 /** The connection broke, which has other reasons most of the time. */
 const lostWeight = 1;
@@ -90,7 +90,10 @@ async function fetchAlone(reading: Reading, mail: ListedMail): Promise<void> {
     if (!read.has(mail)) throw new ConnectorError("transient", problem);
     stubborn.delete(key);
   } catch (error) {
-    stubborn.set(key, against + (connection.client.usable ? refusedWeight : lostWeight));
+    const { usable, byeReason } = connection.client;
+    const refused =
+      usable || (byeReason !== undefined && !/shut|restart|mainten|inactiv|idle/i.test(byeReason));
+    stubborn.set(key, against + (refused ? refusedWeight : lostWeight));
     throw error;
   }
 }
