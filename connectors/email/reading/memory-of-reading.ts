@@ -9,7 +9,7 @@ import { createMailReader } from "./reader.ts";
 
 const [worker = "", ...files] = process.argv.slice(2);
 const reader = createMailReader(
-  { maxBytes: 40_000_000, maxFiles: 100, timeoutMs: 10_000 },
+  { maxBytes: 40_000_000, maxFiles: 100, timeoutMs: 20_000 },
   { worker: pathToFileURL(worker) },
 );
 // The worker's own start is no mail's fault.
