@@ -1,4 +1,6 @@
 /** The configuration of the Dovecot for tests: one folder, the loopback, users in a file, nothing of the system's own. */
+import { execFileSync } from "node:child_process";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 
 /** Names of the special folders; the defaults are English. */
@@ -98,14 +100,21 @@ active_value = true
 
 /** As root the mails belong to nobody; else everything runs as the user that we are. */
 function users(dir: string): string {
-  const uid = process.getuid?.() ?? 0;
-  const [owner, group] = uid === 0 ? ["nobody", "nogroup"] : [uid, process.getgid?.() ?? uid];
-  const home = homeOf(dir, "%u");
+  const { uid, gid, username } = userInfo();
+  const [owner, group] = uid === 0 ? ["nobody", "nogroup"] : [uid, gid];
+  const own = () => {
+    const groupName = execFileSync("id", ["-gn"], { encoding: "utf8" }).trim();
+    return [
+      `default_internal_user = ${username}`,
+      `default_login_user = ${username}`,
+      `default_internal_group = ${groupName}`,
+    ];
+  };
   return `userdb {
   driver = static
-  args = uid=${owner} gid=${group} home=${home}
+  args = uid=${owner} gid=${group} home=${homeOf(dir, "%u")}
 }
-${rootless(`default_internal_user = ${process.env.USER ?? uid}\ndefault_internal_group = ${group}\ndefault_login_user = ${process.env.USER ?? uid}`)}`;
+${uid === 0 ? "" : own().join("\n")}`;
 }
 
 function rootless(settings: string): string {
