@@ -1,13 +1,9 @@
 /** deskwire replay: dead letters back to the stage where they died; a running hub takes them up by itself. */
-import { join } from "node:path";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
 import { isId } from "../lib/ids.ts";
-import { createLog } from "../lib/log.ts";
 import { audit } from "../store/audit.ts";
-import { type Connection, openDatabase } from "../store/database.ts";
-import { startEmbeddedPostgres } from "../store/embedded-postgres.ts";
 import { revive } from "../store/progress.ts";
-import { projectConfig } from "./project.ts";
+import { openProject } from "./open-project.ts";
 
 export interface ReplayOptions {
   company: string | null;
@@ -24,15 +20,7 @@ export async function replay(project: string, { company, all, ids }: ReplayOptio
   if (!all && company === null && ids.length === 0) {
     throw new ConnectorError("config", "say which: --company ID, message ids, or --all");
   }
-  const config = await projectConfig(project, true).load();
-  const log = createLog(config.hub.log, "replay");
-  const embedded = config.hub.database.url
-    ? undefined
-    : await startEmbeddedPostgres({ dir: join(config.stateDir, "postgres"), log });
-  const connection: Connection = embedded?.connection ?? {
-    connectionString: config.hub.database.url?.reveal(),
-  };
-  const db = openDatabase(connection, 2, log);
+  const { db, close } = await openProject(project, "replay");
   try {
     const revived = await revive(db, { company, ids: ids.length > 0 ? ids : null });
     if (revived.length > 0) {
@@ -45,7 +33,6 @@ export async function replay(project: string, { company, all, ids }: ReplayOptio
     process.stdout.write(`${revived.length} ${revived.length === 1 ? "message" : "messages"} brought back\n`);
     return 0;
   } finally {
-    await db.close();
-    await embedded?.stop();
+    await close();
   }
 }

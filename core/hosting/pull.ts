@@ -63,10 +63,10 @@ interface Reader {
  * Goes through what `pages` yields until `signal` aborts. A connector that does not heed the signal is left behind: its
  * next page, if it ever comes, is dropped.
  */
-async function eachPage(
-  pages: AsyncIterable<Page<unknown>>,
+export async function eachPage<Some>(
+  pages: AsyncIterable<Some>,
   signal: AbortSignal,
-  take: (page: Page<unknown>) => Promise<unknown>,
+  take: (page: Some) => Promise<unknown>,
 ): Promise<void> {
   const iterator = pages[Symbol.asyncIterator]();
   try {
@@ -91,7 +91,7 @@ async function read(parts: PullParts, status: PullStatus, held: AbortSignal): Pr
   const saved = await loadCursor(db, company, instance);
   const cursor = saved === null ? null : readCursor(spec.cursor?.safeParse(saved), saved);
   try {
-    await eachPage(spec.pull.pages(client, cursor, signal), signal, async (page) => {
+    await eachPage<Page<unknown>>(spec.pull.pages(client, cursor, signal), signal, async (page) => {
       await intake.acceptPage({ company, connector: instance }, page);
       Object.assign(status, { lastReadAt: new Date(), failures: 0, detail: null });
     });

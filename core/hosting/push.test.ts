@@ -106,10 +106,10 @@ test("a webhook that is sent again within the window is answered and ignored", a
 });
 
 test("a webhook whose intake failed is taken when it comes again", async () => {
-  const { send, stored, intake, instances, db, directory } = await openTestPush();
+  const { send, stored, intake, instances, db, directory, blobs } = await openTestPush();
   const sent = request({ id: "a", text: "x" }, { "x-id": "w1", "x-at": at(0) });
   const failing = { ...intake, accept: () => Promise.reject(new Error("the database is away")) };
-  await expect(send(sent, { intake: failing, instances, db, directory })).rejects.toThrow("away");
+  await expect(send(sent, { intake: failing, instances, db, directory, blobs })).rejects.toThrow("away");
   expect(await send(sent)).toMatchObject({ accepted: [{ externalId: "a", duplicate: false }] });
   expect(await stored()).toBe(1);
 });

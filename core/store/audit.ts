@@ -8,6 +8,8 @@ export const auditActions = {
   "reply.recorded": "An agent's reply to the customer was recorded, from the helpdesk or through the API.",
   "labels.corrected": "A person chose other labels than the classifier.",
   "message.replayed": "A dead letter was brought back by an operator.",
+  "quarantine.replayed": "An item of the quarantine was read once more by an operator, and taken in.",
+  "history.imported": "An operator read what a source held before, or what lies in a file, into the history.",
   "config.changed": "A company's changed configuration was taken up.",
   "config.refused": "A company's changed configuration was refused because of mistakes.",
   "connector.paused": "A connector was paused because its credentials were refused.",

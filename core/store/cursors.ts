@@ -25,3 +25,13 @@ export async function saveCursor(
     [company, connector, JSON.stringify(cursor)],
   );
 }
+
+/** When the last page of a source was committed, by the database's clock; null before the first one. */
+export async function lastRead(runner: Runner, company: string, connector: string): Promise<Date | null> {
+  const [row] = await runner.query<{ at: Date }>(
+    "last-read",
+    "SELECT updated_at AS at FROM cursors WHERE company = $1 AND connector = $2",
+    [company, connector],
+  );
+  return row?.at ?? null;
+}

@@ -136,3 +136,19 @@ export async function insertMessages(
     return result;
   });
 }
+
+/** How many of a connector's items are stored as messages or replies, and how many lie in quarantine. */
+export async function countKnown(
+  runner: Runner,
+  { company, connector }: { company: string; connector: string },
+  externalIds: string[],
+): Promise<{ stored: number; quarantined: number }> {
+  const [row] = await runner.query<{ stored: number; quarantined: number }>(
+    "count-known",
+    `SELECT
+       (SELECT count(*)::int FROM messages WHERE company = $1 AND connector = $2 AND external_id = ANY($3::text[])) AS stored,
+       (SELECT count(*)::int FROM quarantine WHERE company = $1 AND connector = $2 AND external_id = ANY($3::text[])) AS quarantined`,
+    [company, connector, externalIds],
+  );
+  return row ?? { stored: 0, quarantined: 0 };
+}

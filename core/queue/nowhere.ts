@@ -1,0 +1,14 @@
+/** A queue that keeps nothing, for commands beside a hub: `recover` of the hub finds their messages in the database. */
+import type { Queue } from "./queue.ts";
+
+const idle = { waiting: 0, working: 0 };
+
+export function createNowhereQueue(): Queue {
+  return {
+    publish: async () => undefined,
+    consume: () => ({ stop: async () => undefined }),
+    depth: () => ({ classify: idle, draft: idle, deliver: idle }),
+    ephemeral: false,
+    close: async () => undefined,
+  };
+}
