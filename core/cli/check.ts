@@ -1,11 +1,60 @@
-/** deskwire check: all mistakes of the configuration at once, and faults of articles, without starting anything. */
+/** deskwire check: all mistakes of the configuration at once, and faults of articles; with --live, the connections too. */
+import { join } from "node:path";
 import { formatMistake } from "../../config/mistakes.ts";
+import type { LoadedConfig } from "../../config/types.ts";
+import { checkLive } from "../hosting/check-live.ts";
+import { createLog, type LogFor, onOneLine } from "../lib/log.ts";
 import { loadKnowledge } from "../llm/knowledge.ts";
+import { type Connection, openDatabase } from "../store/database.ts";
+import { findRunningEmbeddedPostgres } from "../store/embedded-postgres.ts";
 import { projectConfig } from "./project.ts";
 
-/** @throws ConfigError with all mistakes */
-export async function check(project: string): Promise<number> {
-  const { companies, warnings, stateDir } = await projectConfig(project, false).load();
+/** Connectors that are looked at side by side. */
+const atOnce = 8;
+/** Milliseconds that what a connector has left open may keep the process alive. */
+const lingerMs = 2_000;
+
+/** The database as far as it runs: nothing is started for a check. */
+async function runningDatabase({ hub, stateDir }: LoadedConfig): Promise<Connection | undefined> {
+  if (hub.database.url) return { connectionString: hub.database.url.reveal() };
+  return findRunningEmbeddedPostgres(join(stateDir, "postgres"));
+}
+
+/** Opens each connector and has it look. @returns how many failed */
+async function checkConnections(config: LoadedConfig): Promise<number> {
+  const logFor: LogFor = (part) => createLog(config.hub.log, part);
+  const connection = await runningDatabase(config);
+  const db = connection ? openDatabase(connection, 2, logFor("check")) : null;
+  const waiting = [...config.companies.values()].flatMap((company) =>
+    [...company.connectors.values()].map((connector) => ({ company, connector })),
+  );
+  let failed = 0;
+  const worker = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { company, connector } = next;
+      const { ok, detail } = await checkLive({ db, logFor }, company, connector);
+      if (!ok) failed++;
+      const said = ok ? `ok${detail ? ` (${detail})` : ""}` : `FAILED: ${detail ?? "it does not say why"}`;
+      process.stdout.write(`${company.id}/${connector.instance}: ${onOneLine(said)}\n`);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: atOnce }, worker));
+  } finally {
+    await db?.close();
+  }
+  setTimeout(() => process.exit(), lingerMs).unref();
+  return failed;
+}
+
+/**
+ * @param live whether to sign in to what each connector connects to
+ * @returns the exit code: 1 where a connection failed
+ * @throws ConfigError with all mistakes
+ */
+export async function check(project: string, live = false): Promise<number> {
+  const config = await projectConfig(project, false).load();
+  const { companies, warnings, stateDir } = config;
   for (const warning of warnings) process.stderr.write(`warning: ${formatMistake(warning)}\n`);
   for (const company of companies.values()) {
     const { articles, macros, problems } = await loadKnowledge(company);
@@ -17,5 +66,5 @@ export async function check(project: string): Promise<number> {
     process.stdout.write(`${company.id} (${company.name}): ${list}; ${known}\n`);
   }
   process.stdout.write(`data and generated secrets: ${stateDir}\nthe configuration is valid\n`);
-  return 0;
+  return live && (await checkConnections(config)) > 0 ? 1 : 0;
 }

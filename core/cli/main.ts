@@ -1,14 +1,19 @@
 #!/usr/bin/env node
-/** The command line: deskwire start | check | replay. */
+/** The command line: deskwire start | check | backfill | replay. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../config/mistakes.ts";
 import { describeError, isConnectorError, kindOf } from "../../plugins/contract/errors.ts";
 
 const usage = `deskwire start                        run the hub
-deskwire check                        look for mistakes in the configuration, start nothing
+deskwire check [--live]               look for mistakes in the configuration, start nothing;
+                                      with --live sign in to what each connector connects to
+deskwire backfill COMPANY/CONNECTOR [--since DATE|30d|12w] [--from FILE_OR_FOLDER] [--draft]
+                                      read old messages into the history; with --draft they get drafts
 deskwire replay [--company ID] [--all] [MESSAGE …]
                                       bring dead letters back to the stage where they died
+deskwire replay --quarantine [--list] [--company ID] [ITEM …]
+                                      read once more what could not be read, or list it
 
 Options:
   --project DIR   the folder that holds config/ (default: where Deskwire lies)
@@ -24,6 +29,12 @@ async function main(argv: string[]): Promise<number> {
       project: { type: "string" },
       company: { type: "string" },
       all: { type: "boolean", default: false },
+      live: { type: "boolean", default: false },
+      since: { type: "string" },
+      from: { type: "string" },
+      draft: { type: "boolean", default: false },
+      quarantine: { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -34,9 +45,15 @@ async function main(argv: string[]): Promise<number> {
   }
   const project = values.project ?? fileURLToPath(new URL("../..", import.meta.url));
   if (command === "start") return (await import("./start.ts")).start(project);
-  if (command === "check") return (await import("./check.ts")).check(project);
+  if (command === "check") return (await import("./check.ts")).check(project, values.live);
+  if (command === "backfill") {
+    const { since, from, draft } = values;
+    return (await import("./backfill.ts")).backfill(project, { target: rest[0], since, from, draft });
+  }
   if (command === "replay") {
-    const { company = null, all } = values;
+    const { company = null, all, list } = values;
+    if (values.quarantine)
+      return (await import("./quarantine.ts")).quarantine(project, { company, list, ids: rest });
     return (await import("./replay.ts")).replay(project, { company, all, ids: rest });
   }
   process.stderr.write(`there is no command "${command}"\n\n${usage}`);

@@ -33,7 +33,7 @@ function toJson(value: unknown): string {
 }
 
 /** One line stays one line: what a customer wrote must not be able to forge another. */
-function onOneLine(text: string): string {
+export function onOneLine(text: string): string {
   return text.replace(/\p{Cc}/gu, (control) =>
     control === "\n" ? "\\n" : `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
