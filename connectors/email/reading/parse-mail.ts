@@ -5,6 +5,7 @@ import { fileList } from "./files.ts";
 import { addresses, date, firstId, headerLines, ids, subject } from "./header-fields.ts";
 import { type Head, headerText, rawValues, readHead } from "./header-text.ts";
 import { safeHtml } from "./html-safe.ts";
+import { signedContent } from "./opaque-signed.ts";
 import { type Part, readParts } from "./parts.ts";
 import { cut, cutLine, manyLines, tidy } from "./plain.ts";
 
@@ -28,6 +29,7 @@ export async function parseMail(raw: Uint8Array, maxFiles: number): Promise<Pars
   const head = readHead(bytes);
   if (head.fields.length === 0) throw new Error("It has no header lines, so it is not a mail.");
   const { root, leftOut } = await readParts(bytes, head);
+  const opened = await openSigned(root);
   const budget: Budget = {
     plainBytes: maxPlainBytes,
     htmlBytes: maxHtmlBytes,
@@ -35,7 +37,7 @@ export async function parseMail(raw: Uint8Array, maxFiles: number): Promise<Pars
     mails: maxForwarded,
   };
   const gathered = newGathered(root, maxFiles, budget);
-  const body = readBody(root, gathered);
+  const body = readBody(opened, gathered);
   const text = limited(await wholeText(body.text, gathered, maxForwardedDepth), maxText);
   const html = body.html?.trim() ? safeHtml(body.html) : null;
   const notes = [...leftOut, ...gathered.files.leftOut];
@@ -68,6 +70,13 @@ export async function parseMail(raw: Uint8Array, maxFiles: number): Promise<Pars
 function newGathered(root: Part, maxFiles: number, budget: Budget): Gathered {
   const isReport = root.mediaType === "multipart/report";
   return { files: fileList(maxFiles), calendars: [], embedded: [], isReport, budget, encrypted: false };
+}
+
+/** What an opaquely signed mail holds takes the place of its one part. */
+async function openSigned(root: Part): Promise<Part> {
+  if (!/^application\/(x-)?pkcs7-mime$/.test(root.mediaType)) return root;
+  const content = signedContent(root.content);
+  return content ? (await readParts(content, readHead(content))).root : root;
 }
 
 function isShown(contentId: string | null, html: string | null): boolean {
