@@ -39,7 +39,10 @@ export function typeOfName(name: string): string {
   return Object.keys(extensions).find((type) => extensions[type] === extension) ?? "application/octet-stream";
 }
 
-/** A name without folders, hidden signs or device tricks, 255 characters at most; `fallback` and the type's extension where nothing is left. */
+/**
+ * A name without folders and hidden signs, 255 characters at most; where nothing is left, `fallback` with the extension
+ * of the type.
+ */
 export function safeFileName(name: string | null, mediaType: string, fallback: string): string {
   const last =
     (name ?? "")

@@ -80,7 +80,7 @@ describe("the text of a mail", () => {
     [
       "that flows",
       ["Content-Type: text/plain; format=flowed", "> one \r\n> two\r\nthree \r\nfour\r\n-- \r\nme"],
-      "> one two\nthree four\n--\nme",
+      "> one two\nthree four\n-- \nme",
     ],
     [
       "that flows with delsp",

@@ -34,7 +34,8 @@ export function tidy(text: string): string {
   const lines: string[] = [];
   let blank = 0;
   for (const line of text.split("\n")) {
-    const kept = line.trimEnd();
+    // The mark above a signature ends in a space, by which it is known.
+    const kept = /^(?:> ?)*-- $/.test(line) ? line : line.trimEnd();
     blank = kept === "" ? blank + 1 : 0;
     if (blank <= 2 && (lines.length > 0 || kept !== "")) lines.push(kept);
   }
