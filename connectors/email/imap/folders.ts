@@ -76,7 +76,7 @@ function toFolder({ path, delimiter, specialUse, specialUseSource, flags }: List
     delimiter,
     // imapflow guesses by names in many languages; what the server itself says comes first, and our own names after it.
     specialUse: specialUseSource === "name" ? undefined : specialUse,
-    selectable: !flags.has("\\Noselect") && !flags.has("\\NonExistent"),
+    selectable: ![...flags].some((flag) => /^\\(noselect|nonexistent)$/i.test(flag)),
   };
 }
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { startDovecot, type TestDovecot } from "../../../core/testing/dovecot.ts";
 import { startFaultProxy } from "../../../core/testing/fault-proxy.ts";
 import { describeWith } from "../../../core/testing/system-packages.ts";
+import type { ImapCursor } from "./cursor.ts";
 import { kindIn, mail, startPulling, subjectOf, testParts } from "./pull-testing.ts";
 
 describeWith("dovecot", "reading a mailbox", () => {
@@ -149,6 +150,47 @@ describeWith("dovecot", "reading a mailbox", () => {
     expect(second.cursor().folders.INBOX?.uidValidity).not.toBe(first.cursor().folders.INBOX?.uidValidity);
   });
 
+  test("reads on where a folder is numbered anew under its eyes", async () => {
+    const { user, parts } = await newUser({ pollSeconds: 0.3 });
+    let cursor: ImapCursor | null = null;
+    const read: string[] = [];
+    const pull = () =>
+      startPulling(parts, cursor, (page) => {
+        cursor = page.cursor;
+        read.push(...page.mails.map(subjectOf));
+      });
+    let pulling = pull();
+    await pulling.until(() => pulling.pages.length > 0);
+    for (let i = 0; i < 5; i++) await dovecot.append(user, "INBOX", mail(`mail ${i}`));
+    await pulling.until(() => read.length === 5);
+    await dovecot.changeUidValidity(user, "INBOX");
+    await dovecot.append(user, "INBOX", mail("mail 5"));
+    // The server may end the connection; then the pull is begun again, as the core does.
+    for (const end = Date.now() + 10_000; !read.includes("mail 5") && Date.now() < end; ) {
+      const error = await Promise.race([
+        pulling.ended,
+        new Promise((resolve) => setTimeout(resolve, 50, "running")),
+      ]);
+      if (error === "running") continue;
+      expect(kindIn(error)).toBe("transient");
+      pulling = pull();
+    }
+    await pulling.stop();
+    expect(new Set(read)).toEqual(new Set(Array.from({ length: 6 }, (_, i) => `mail ${i}`)));
+    expect(parts.warnings).toEqual([expect.stringContaining("numbered the folder INBOX anew")]);
+  });
+
+  test("fails at once where the server goes away while nothing happens", async () => {
+    const { parts } = await newUser({ pollSeconds: 600 });
+    const pulling = startPulling(parts, null);
+    await pulling.until(() => pulling.pages.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const start = performance.now();
+    await dovecot.restart();
+    expect(kindIn(await pulling.ended)).toBe("transient");
+    expect(performance.now() - start).toBeLessThan(3_000);
+  });
+
   test("goes on with a look-back that was cut short, without the mails that are too old", async () => {
     const { user, parts } = await newUser();
     const first = startPulling(parts, null);
@@ -203,6 +245,19 @@ describeWith("dovecot", "reading a mailbox", () => {
     await pulling.stop();
     expect(pulling.subjects()).toEqual(["umlauts", "filtered here"]);
     expect(pulling.mails()[0]?.folder).toBe("Кундендienst/Größe & Maß");
+  });
+
+  test("reads all folders while one of them never rests", async () => {
+    const { user, parts } = await newUser({ pollSeconds: 0.5, folders: { read: ["INBOX", "Work"] } });
+    await dovecot.createFolder(user, "Work");
+    const pulling = startPulling(parts, null);
+    await pulling.until(() => pulling.pages.length > 0);
+    await dovecot.append(user, "Work", mail("at work"));
+    for (const end = Date.now() + 5_000; !pulling.subjects().includes("at work") && Date.now() < end; ) {
+      await dovecot.append(user, "INBOX", mail("and another"));
+    }
+    expect(pulling.subjects()).toContain("at work");
+    await pulling.stop();
   });
 
   test("refuses a folder that is not there, and names those that are", async () => {

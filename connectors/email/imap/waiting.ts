@@ -60,8 +60,9 @@ export function createWaiting(connection: ImapConnection, signal: AbortSignal): 
         await woken;
         clearTimeout(timer);
       }
-      // A closed connection fails the next command, with the reason.
-      return told.size > 0 ? "mail" : "poll";
+      // A poll that is due comes first: else a busy folder would keep the others from being read. A closed connection
+      // fails the next command, with the reason.
+      return told.size > 0 && performance.now() < polledAt + pollMs ? "mail" : "poll";
     },
     stop() {
       client.off("exists", onExists);
