@@ -1,5 +1,6 @@
 import { type ParsedMail, simpleParser } from "mailparser";
 import { describe, expect, test } from "vitest";
+import { stripReply } from "../stripping/strip.ts";
 import { type ComposedMail, composeReply, type Sender } from "./compose.ts";
 import { answerOf, markersOf } from "./drafts.ts";
 import { aliasOf, canonicalAddress, ownAddresses, recipientsOf } from "./recipients.ts";
@@ -194,6 +195,19 @@ On Fri, 20 Nov 2026 at 10:12, Jane Roe <jane@customer.example> wrote:
     const { mail } = await compose({ language }, { timeZone: "Europe/Moscow" });
     expect(mail.text?.split("\n")).toContain(line);
   });
+
+  test.each(["en", "ru", "de"])(
+    "is what our own stripping finds, when it comes back (%s)",
+    async (language) => {
+      const long = "Иван Петров, менеджер отдела закупок и продаж ООО «Ромашка и партнёры»";
+      for (const name of [null, "Jane Roe", long]) {
+        const address =
+          name === long ? "ivan.petrov@a-customer-with-a-rather-long-name.example" : "jane@customer.example";
+        const { mail } = await compose({ language, origin: testOrigin({ from: [{ name, address }] }) });
+        expect(stripReply(mail.text ?? "").text).toBe("It is on its way.");
+      }
+    },
+  );
 
   test("quotes with wrapped lines, and no more than a bounded part", () => {
     const lines = quote(`${"word ".repeat(60)}\n\nhttps://x.example/${"a".repeat(200)}`).split("\n");

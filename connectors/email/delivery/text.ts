@@ -27,9 +27,10 @@ export interface QuotedOriginal {
 /** The line above a quote, in the message's language where it is one of ours, else in English. */
 export function attribution(original: QuotedOriginal, language: string | null, timeZone: string): string {
   const { name, address } = original.sender;
-  const shown = oneLine(name ?? "")
-    .slice(0, 100)
-    .toWellFormed();
+  const whole = oneLine(name ?? "");
+  // Mail programs, and our own stripping, know this line by its form: a name as long as a sentence would hide it.
+  const short = whole.length <= 60 && whole.split(" ").length <= 4 ? whole : "";
+  const shown = short || (address === null ? whole.slice(0, 60).toWellFormed() : "");
   const who = [shown, address === null ? "" : `<${address}>`].filter(Boolean).join(" ") || "—";
   const date = original.date;
   if (language === "ru") {
