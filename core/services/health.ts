@@ -7,6 +7,7 @@ import { isRead, type PullStatus } from "../hosting/pull.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Database } from "../store/database.ts";
 import { countOpen } from "../store/progress.ts";
+import { countQuarantined } from "../store/quarantine.ts";
 import type { HealthReport } from "./gateway/services.ts";
 
 /** Milliseconds for one look at the database or another service. */
@@ -75,17 +76,19 @@ export function createHealth({
   instances,
   log,
 }: HealthParts): () => Promise<HealthReport> {
-  let counted: { at: number; counts: Record<string, number> } | undefined;
+  let counted: { at: number; counts: { messages: Record<string, number>; quarantined: number } } | undefined;
   const counts = async () => {
-    if (!counted || Date.now() - counted.at > countsMaxAgeMs)
-      counted = { at: Date.now(), counts: await countOpen(db) };
+    if (!counted || Date.now() - counted.at > countsMaxAgeMs) {
+      const [messages, quarantined] = await Promise.all([countOpen(db), countQuarantined(db)]);
+      counted = { at: Date.now(), counts: { messages, quarantined } };
+    }
     return counted.counts;
   };
   const look = async (): Promise<HealthReport> => {
     const [database, classifier, connectors] = await Promise.all([
       attempt("the database", log, async () => {
         await db.ping(timeoutMs);
-        return { messages: await counts() };
+        return counts();
       }),
       attempt("the classifier", log, () =>
         broker.call<object, object>("classifier.status", {}, { timeout: timeoutMs }),

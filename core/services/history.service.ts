@@ -10,6 +10,8 @@ import { NoOpenDraft, type RecordedReply, recordReply } from "../pipeline/replie
 import type { Source } from "../pipeline/source.ts";
 import { findAttachment } from "../store/conversations.ts";
 import type { Database } from "../store/database.ts";
+import { findRaw } from "../store/messages.ts";
+import { listQuarantined } from "../store/quarantine.ts";
 import { findAnswered, findReply } from "../store/replies.ts";
 import {
   listDrafts,
@@ -31,6 +33,17 @@ export interface FileContent {
   mediaType: string;
   /** Base64, since it may travel between nodes as JSON. */
   content: string;
+}
+
+/** An item of the quarantine as the API shows it. */
+export interface QuarantineEntry {
+  id: string;
+  connector: string;
+  externalId: string;
+  reason: string;
+  createdAt: Date;
+  /** Whether `deskwire replay --quarantine` has something to read. */
+  hasRaw: boolean;
 }
 
 /** Why a recorded reply did not reach the customer; `retryAfterMs` is null where another attempt would not help. */
@@ -132,6 +145,26 @@ async function passOn(
   }
 }
 
+interface QuarantineParams {
+  company: string;
+  connector: string | null;
+  before: string | null;
+  limit: number;
+}
+
+async function showQuarantine(db: Database, params: QuarantineParams): Promise<QuarantineEntry[]> {
+  const { company, connector, before, limit } = params;
+  const items = await listQuarantined(db, { company, connector, ids: null }, before, limit);
+  return items.map(({ id, connector, externalId, reason, createdAt, blob }) => ({
+    id,
+    connector,
+    externalId,
+    reason,
+    createdAt,
+    hasRaw: blob !== null,
+  }));
+}
+
 export function historyService(parts: HistoryParts): ServiceSchema {
   const { db, blobs } = parts;
   return {
@@ -148,6 +181,12 @@ export function historyService(parts: HistoryParts): ServiceSchema {
         return listDrafts(db, company, connector, after, limit);
       },
       reply: (ctx: Context<ReplyParams>) => addReply(parts, ctx.params),
+      quarantine: (ctx: Context<QuarantineParams>) => showQuarantine(db, ctx.params),
+      /** A message as its source had it, in base64. */
+      async raw(ctx: Context<{ company: string; id: string }>): Promise<string | null> {
+        const blob = await findRaw(db, ctx.params.company, ctx.params.id);
+        return blob === null ? null : Buffer.from(await blobs.get(blob)).toString("base64");
+      },
       async file(ctx: Context<{ company: string; id: string }>): Promise<FileContent | null> {
         const found = await findAttachment(db, ctx.params.company, ctx.params.id, null);
         if (!found) return null;

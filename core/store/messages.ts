@@ -137,6 +137,16 @@ export async function insertMessages(
   });
 }
 
+/** Where a message lies in the blob store as its source had it; null where there is none, or it is another company's. */
+export async function findRaw(runner: Runner, company: string, id: string): Promise<string | null> {
+  const [row] = await runner.query<{ raw: string | null }>(
+    "find-raw",
+    "SELECT raw FROM messages WHERE company = $1 AND id = $2",
+    [company, id],
+  );
+  return row?.raw ?? null;
+}
+
 /** How many of a connector's items are stored as messages or replies, and how many lie in quarantine. */
 export async function countKnown(
   runner: Runner,

@@ -21,6 +21,8 @@ export interface TicketPage {
 
 export interface TicketSummary {
   id: string;
+  /** Its short name in subject lines. */
+  code: string;
   connector: string;
   threadId: string;
   subject: string | null;
@@ -35,6 +37,9 @@ export interface TicketSummary {
 
 const requester = `json_build_object('name', t.requester_name, 'email', t.requester_email,
   'externalId', t.requester_external_id) AS requester`;
+
+// As `ticketCode` makes it.
+const code = "right(t.id::text, 10) AS code";
 
 /**
  * Words for PostgreSQL's full-text search: each must occur, the last one may go on. Null where there is no word. A number
@@ -66,6 +71,7 @@ export async function listTickets(
   const query = build("tickets as t")
     .select(
       "t.id",
+      build.raw(code),
       "t.connector",
       build.raw('t.thread_id AS "threadId"'),
       "t.subject",
@@ -108,6 +114,9 @@ export async function listTickets(
 
 export interface Ticket {
   id: string;
+  code: string;
+  /** Tickets that are linked with it, in either direction: a stranger's message named one of their messages. */
+  related: string[];
   connector: string;
   threadId: string;
   subject: string | null;
@@ -122,9 +131,9 @@ const wholeMessage = `
   json_build_object(
     'id', m.id, 'externalId', m.external_id, 'from', m.sender,
     'author', json_build_object('name', m.author_name, 'email', m.author_email, 'externalId', m.author_external_id),
-    'text', m.text, 'sentAt', iso(m.sent_at), 'receivedAt', iso(m.received_at),
+    'text', m.text, 'quoted', m.quoted, 'html', m.html, 'hasRaw', m.raw IS NOT NULL, 'sentAt', iso(m.sent_at), 'receivedAt', iso(m.received_at),
     'attachments', coalesce((SELECT json_agg(json_build_object('id', a.id, 'name', a.name, 'mediaType', a.media_type,
-      'bytes', a.bytes) ORDER BY a.id) FROM attachments a WHERE a.message_id = m.id), '[]'),
+      'bytes', a.bytes, 'contentId', a.content_id) ORDER BY a.id) FROM attachments a WHERE a.message_id = m.id), '[]'),
     'progress', CASE WHEN p.message_id IS NOT NULL THEN json_build_object('stage', coalesce(p.outcome, p.stage),
       'reason', p.reason, 'error', p.error, 'attempts', p.attempts, 'receivedAt', iso(p.received_at),
       'classifiedAt', iso(p.classified_at), 'draftedAt', iso(p.drafted_at), 'endedAt', iso(p.ended_at)) END,
@@ -144,8 +153,11 @@ const shownMessages = 500;
 export async function readTicket(runner: Runner, company: string, id: string): Promise<Ticket | null> {
   const [ticket] = await runner.query<Ticket & Record<string, unknown>>(
     "read-ticket",
-    `SELECT t.id, t.connector, t.thread_id AS "threadId", t.subject, ${requester}, t.created_at AS "createdAt",
+    `SELECT t.id, ${code}, t.connector, t.thread_id AS "threadId", t.subject, ${requester}, t.created_at AS "createdAt",
        t.updated_at AS "updatedAt", (
+         SELECT coalesce(json_agg(linked.id ORDER BY linked.id), '[]') FROM (
+           SELECT related_id AS id FROM related_tickets WHERE ticket_id = t.id
+           UNION SELECT ticket_id FROM related_tickets WHERE related_id = t.id) AS linked) AS related, (
          SELECT coalesce(json_agg(whole.entry ORDER BY whole.id), '[]') FROM (
            SELECT m.id, ${wholeMessage} AS entry
            FROM messages m LEFT JOIN progress p ON p.message_id = m.id

@@ -1,16 +1,23 @@
 /** The API as a company's own system uses it, on a whole hub with a real database. */
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createFileBlobs } from "../../blobs/files.ts";
 import { projectConfig } from "../../cli/project.ts";
+import { ticketCode } from "../../lib/ids.ts";
+import { insertMessages, type StoredMessage } from "../../store/messages.ts";
+import { insertQuarantined } from "../../store/quarantine.ts";
+import { saveThreads } from "../../store/threads.ts";
 import { type Client, checkedClient } from "../../testing/checked-client.ts";
 import { startTestHub, type TestHub, testKey, until } from "../../testing/hub.ts";
+import { newMessage } from "../../testing/store.ts";
 
 let hub: TestHub;
 let call: Client;
 const key = testKey("acme");
 
 /** One company a group of tests, so that no group sees the tickets of another. */
-const companies = ["acme", "pages", "filters", "drafts", "replies", "other"];
+const companies = ["acme", "pages", "filters", "drafts", "replies", "kept", "other"];
 const widget = (origin: string) =>
   `  widget:\n    origins: [${origin}]\n    sessionKey: a-session-key-0123\n  second:\n    plugin: api\n`;
 
@@ -400,6 +407,112 @@ describe("replies", () => {
     const { body } = await call(`/v1/tickets/${two.ticketId}`, { key: replyKey });
     expect(body.messages).toHaveLength(1);
     expect(body.messages[0].draft.outcome).toBeNull();
+  });
+});
+
+describe("what is kept of a source", () => {
+  const keptKey = testKey("kept");
+  const mail = Buffer.from(
+    "Subject: =?utf-8?B?0J/RgNC40LI=?=\r\n\r\n<script>alert(1)</script>\xff",
+    "latin1",
+  );
+  const blobs = () => createFileBlobs(join(hub.project.dir, "state", "blobs"));
+  const store = async (fields: object) => {
+    const [stored] = await insertMessages(
+      hub.node.db,
+      [newMessage({ company: "kept", connector: "mail", skip: "a test's own", ...fields })],
+      0,
+    );
+    return stored as StoredMessage;
+  };
+
+  test("a message shows what was taken off its text, its HTML, and the ids of its inline files", async () => {
+    const file = {
+      id: randomUUID(),
+      name: "a.png",
+      mediaType: "image/png",
+      bytes: 1,
+      blob: "b",
+      contentId: "img@a",
+    };
+    const { ticketId } = await store({
+      quoted: "> Before",
+      html: '<img src="cid:img@a">',
+      attachments: [file],
+    });
+    const { body } = await call(`/v1/tickets/${ticketId}`, { key: keptKey });
+    expect(body).toMatchObject({
+      code: ticketCode(ticketId),
+      related: [],
+      messages: [
+        {
+          quoted: "> Before",
+          html: '<img src="cid:img@a">',
+          hasRaw: false,
+          attachments: [{ contentId: "img@a" }],
+        },
+      ],
+    });
+    const list = await call("/v1/tickets", { key: keptKey });
+    expect(list.body.tickets[0].code).toBe(body.code);
+  });
+
+  test("tickets that are linked show each other", async () => {
+    const [one, two] = [await store({}), await store({})];
+    const entry = { ticketId: two.ticketId, ids: [], participants: [], related: [one.ticketId] };
+    await saveThreads(hub.node.db, { company: "kept", connector: "mail" }, [entry]);
+    const relatedOf = async ({ ticketId }: StoredMessage) =>
+      (await call(`/v1/tickets/${ticketId}`, { key: keptKey })).body.related;
+    expect(await relatedOf(one)).toEqual([two.ticketId]);
+    expect(await relatedOf(two)).toEqual([one.ticketId]);
+  });
+
+  test("the raw message comes byte for byte, as a download, to its own company alone", async () => {
+    const { messageId, ticketId } = await store({ raw: await blobs().put("kept", mail) });
+    const { body } = await call(`/v1/tickets/${ticketId}`, { key: keptKey });
+    expect(body.messages[0].hasRaw).toBe(true);
+    const download = await call(`/v1/messages/${messageId}/raw`, { key: keptKey });
+    expect(download.status).toBe(200);
+    expect(download.body).toEqual(mail);
+    expect(Object.fromEntries(download.headers)).toMatchObject({
+      "content-type": "message/rfc822",
+      "content-disposition": expect.stringContaining(`attachment; filename="${messageId}.eml"`),
+      "x-content-type-options": "nosniff",
+    });
+    const foreign = await call(`/v1/messages/${messageId}/raw`, { key: testKey("other") });
+    const unknown = await call(`/v1/messages/${randomUUID()}/raw`, { key: testKey("other") });
+    expect([foreign.status, foreign.body]).toEqual([404, unknown.body]);
+  });
+
+  test("a message without raw bytes, and one whose blob is gone, are answered with 404", async () => {
+    for (const raw of [null, `kept/${"0".repeat(64)}`]) {
+      const { messageId } = await store({ raw });
+      expect((await call(`/v1/messages/${messageId}/raw`, { key: keptKey })).status).toBe(404);
+    }
+  });
+
+  test("the quarantine is listed page by page, newest first, each company its own", async () => {
+    const items = Array.from({ length: 5 }, (_, i) => ({
+      company: "kept",
+      connector: i === 0 ? "old" : "mail",
+      externalId: `broken-${i}`,
+      reason: "too deep",
+      blob: i === 4 ? "kept/blob" : null,
+    }));
+    await insertQuarantined(hub.node.db, [...items, { ...items[0], company: "other" } as (typeof items)[0]]);
+    const list = async (query = "") => (await call(`/v1/quarantine${query}`, { key: keptKey })).body;
+    const all = await list();
+    expect(all).toMatchObject({
+      items: [4, 3, 2, 1, 0].map((i) => ({ externalId: `broken-${i}`, reason: "too deep", hasRaw: i === 4 })),
+      next: null,
+    });
+    const first = await list("?limit=2");
+    expect(first.items).toEqual(all.items.slice(0, 2));
+    expect(await list(`?limit=3&cursor=${first.next}`)).toEqual({ items: all.items.slice(2), next: null });
+    expect((await list("?connector=old")).items).toEqual([all.items[4]]);
+    expect((await call("/v1/quarantine?colour=red", { key: keptKey })).status).toBe(422);
+    const { checks } = (await call("/health")).body;
+    expect(checks.database.quarantined).toEqual(expect.any(Number));
   });
 });
 

@@ -5,10 +5,11 @@ import { kindOf } from "../../../plugins/contract/errors.ts";
 import { handleRequest } from "../../hosting/push.ts";
 import { newId } from "../../lib/ids.ts";
 import type { Ticket, TicketSummary, WaitingDraft } from "../../store/tickets.ts";
-import type { FileContent, ReplyResult, Unsent } from "../history.service.ts";
+import type { ReplyResult, Unsent } from "../history.service.ts";
 import { parseJson } from "./body.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
-import { attachmentHeader } from "./file-name.ts";
+import { kept } from "./kept.ts";
+import { onePage } from "./page.ts";
 import { Problem } from "./problem.ts";
 import { rawRequest } from "./raw-request.ts";
 import {
@@ -33,12 +34,6 @@ function unsent({ message, retryAfterMs }: Unsent, externalId: string): Problem 
   if (retryAfterMs === null) return new Problem(502, { detail });
   const seconds = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
   return new Problem(503, { detail, headers: { "retry-after": seconds } });
-}
-
-/** @param found one more than the page holds, where there is a next page */
-function onePage<Name extends string>(name: Name, found: Array<{ id: string }>, limit: number) {
-  const shown = found.slice(0, limit);
-  return { [name]: shown, next: found.length > limit ? (shown.at(-1)?.id ?? null) : null };
 }
 
 const noTicket = () => new Problem(404, { detail: "this company has no ticket with this id" });
@@ -149,7 +144,7 @@ const tickets: Endpoint[] = [
   }),
 ];
 
-const draftsAndFiles: Endpoint[] = [
+const drafts: Endpoint[] = [
   endpoint({
     method: "GET",
     path: "/v1/drafts",
@@ -164,31 +159,6 @@ const draftsAndFiles: Endpoint[] = [
       const params = { company: company.id, connector, after, limit: limit + 1 };
       const found = await services.call<WaitingDraft[]>("history.drafts", params);
       return { status: 200, body: onePage("drafts", found, limit) };
-    },
-  }),
-  endpoint({
-    method: "GET",
-    path: "/v1/attachments/{id}",
-    summary: "Download a file that came with a message",
-    auth: "key",
-    params: idParams,
-    responses: { 200: { description: "The file", contentType: "application/octet-stream" } },
-    async handle({ company, params, services }) {
-      const file = await services.call<FileContent | null>("history.file", {
-        company: company.id,
-        id: params.id,
-      });
-      if (!file) throw new Problem(404, { detail: "this company has no file with this id" });
-      return {
-        status: 200,
-        // What a customer sent is never shown as a page of ours, whatever type it claims to be.
-        headers: {
-          "content-type": "application/octet-stream",
-          "content-disposition": attachmentHeader(file.name),
-          "x-content-type-options": "nosniff",
-        },
-        body: Buffer.from(file.content, "base64"),
-      };
     },
   }),
 ];
@@ -245,5 +215,5 @@ const operations: Endpoint[] = [
 ];
 
 export function allEndpoints(api: AnyConnector | undefined): Endpoint[] {
-  return [postMessage(api), ...tickets, ...draftsAndFiles, ...operations];
+  return [postMessage(api), ...tickets, ...drafts, ...kept, ...operations];
 }

@@ -20,7 +20,13 @@ const prediction = scored.extend({
   reasons: z.array(z.string()).optional(),
 });
 
-const attachment = z.object({ id, name: z.string(), mediaType: z.string(), bytes: z.int() });
+const attachment = z.object({
+  id,
+  name: z.string(),
+  mediaType: z.string(),
+  bytes: z.int(),
+  contentId: z.string().nullable().describe("The id by which `html` shows it (`cid:`)"),
+});
 const source = z.object({
   title: z.string(),
   path: z.string(),
@@ -75,7 +81,10 @@ const message = z.object({
   externalId: z.string(),
   from: z.enum(["requester", "agent"]),
   author: person,
-  text: z.string(),
+  text: z.string().describe("What was newly written"),
+  quoted: z.string().nullable().describe("What was taken off the text: quotes and signatures"),
+  html: z.string().nullable().describe("Sanitised; without it there is only the text"),
+  hasRaw: z.boolean().describe("Whether `/v1/messages/{id}/raw` has the message as its source had it"),
   sentAt: time,
   receivedAt: time,
   attachments: z.array(attachment),
@@ -86,6 +95,7 @@ const message = z.object({
 
 const ticketFields = {
   id,
+  code: z.string().describe("Its short name in subject lines"),
   connector: z.string().describe("The connector's key in the company's file"),
   threadId: z.string(),
   subject: z.string().nullable(),
@@ -94,7 +104,25 @@ const ticketFields = {
   updatedAt: time,
 };
 
-export const ticketSchema = z.object({ ...ticketFields, messages: z.array(message) });
+export const ticketSchema = z.object({
+  ...ticketFields,
+  related: z.array(id).describe("Tickets linked with it: a message of one names a message of the other"),
+  messages: z.array(message),
+});
+
+export const quarantineListSchema = z.object({
+  items: z.array(
+    z.object({
+      id,
+      connector: z.string().describe("The connector's key in the company's file"),
+      externalId: z.string(),
+      reason: z.string().describe("Why it could not be read"),
+      createdAt: time,
+      hasRaw: z.boolean().describe("Whether it can be read once more"),
+    }),
+  ),
+  next: z.string().nullable().describe("Pass it as `cursor` for the next page; null on the last one"),
+});
 
 export const ticketListSchema = z.object({
   tickets: z.array(
@@ -178,6 +206,12 @@ export const ticketQuery = z.strictObject({
   department: label.optional(),
   connector: label.optional(),
   text: storableText(500).min(1).optional().describe("Words that the subject or a message must hold"),
+  limit,
+  cursor: z.uuid().optional().describe("`next` of the page before"),
+});
+
+export const quarantineQuery = z.strictObject({
+  connector: label.optional(),
   limit,
   cursor: z.uuid().optional().describe("`next` of the page before"),
 });
