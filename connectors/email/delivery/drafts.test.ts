@@ -246,4 +246,50 @@ describeWith("dovecot", "drafts in a mailbox", () => {
       expect(mails).toHaveLength(missing.length === 2 ? 3 : 2);
     }
   });
+
+  test("at Gmail an outdated draft goes to the trash, since expunging would leave it in the conversation", async () => {
+    const { user, parts, texts } = setUp({
+      prepare: (client) => {
+        const { capabilities } = client;
+        capabilities.set("X-GM-EXT-1", true);
+        // imapflow would ask Gmail for more than Dovecot knows.
+        const fetchOne = client.fetchOne.bind(client);
+        const fetch = client.fetch.bind(client);
+        client.fetchOne = async (...args) => {
+          capabilities.delete("X-GM-EXT-1");
+          const mail = await fetchOne(...args);
+          capabilities.set("X-GM-EXT-1", true);
+          return mail;
+        };
+        client.fetch = async function* (...args) {
+          capabilities.delete("X-GM-EXT-1");
+          yield* fetch(...args);
+          capabilities.set("X-GM-EXT-1", true);
+        };
+      },
+    });
+    await put(parts, { text: "First" });
+    await put(parts, { key: "message-2", text: "Second", message: later(1) });
+    expect(await texts()).toEqual(["Second"]);
+    expect(await dovecot.list(user, "Trash")).toHaveLength(1);
+  });
+
+  test("hundreds of deliveries at once share one connection and leave one draft each", {
+    timeout: 60_000,
+  }, async () => {
+    const { parts, drafts } = setUp();
+    const started = performance.now();
+    await Promise.all(
+      Array.from({ length: 300 }, (_, i) =>
+        put(parts, {
+          key: `message-${i}`,
+          ticket: { id: `ticket-${i}` },
+          origin: testOrigin({ messageId: `question-${i}@customer.example` }),
+        }),
+      ),
+    );
+    console.info(`300 drafts at once: ${((performance.now() - started) / 300).toFixed(1)} ms each`);
+    expect(await drafts()).toHaveLength(300);
+    expect(parts.connections()).toBe(1);
+  });
 });

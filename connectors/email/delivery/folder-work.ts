@@ -82,18 +82,20 @@ export async function isUntouched(client: ImapFlow, mail: IndexedMail): Promise<
 
 /**
  * Removes mails from the selected folder, and no others: where the server cannot expunge by UID, they are moved to the
- * trash, or else only marked, as a plain EXPUNGE would also remove what other people have marked.
+ * trash, or else only marked, since a plain EXPUNGE would also remove what other programs have marked.
  */
 export async function removeMails(session: MailSession, uids: readonly number[]): Promise<void> {
   if (uids.length === 0) return;
   const { client, folders } = session;
   const range = toRanges(uids);
-  const byUid = client.capabilities.has("UIDPLUS") || client.capabilities.has("IMAP4rev2");
+  const has = (name: string) => client.capabilities.has(name);
+  // What is expunged from a folder of Gmail's stays in its archive, and so in the conversation.
+  const byUid = (has("UIDPLUS") || has("IMAP4rev2")) && !has("X-GM-EXT-1");
   let done: unknown;
-  if (byUid) {
-    done = await client.messageDelete(range, { uid: true });
-  } else if (client.capabilities.has("MOVE") && folders.trash !== null) {
+  if (!byUid && has("MOVE") && folders.trash !== null) {
     done = await client.messageMove(range, folders.trash, { uid: true });
+  } else if (byUid) {
+    done = await client.messageDelete(range, { uid: true });
   } else {
     done = await client.messageFlagsAdd(range, ["\\Deleted"], { uid: true });
   }
