@@ -2,8 +2,9 @@
 import { deliverRules } from "./checks/deliver.ts";
 import { deliverFaultRules } from "./checks/deliver-faults.ts";
 import { lifeRules } from "./checks/life.ts";
-import { pullRules } from "./checks/pull.ts";
+import { pullContentRules } from "./checks/pull-content.ts";
 import { pullFaultRules } from "./checks/pull-faults.ts";
+import { pullPlaceRules } from "./checks/pull-place.ts";
 import { pushRules } from "./checks/push.ts";
 import { serveRules } from "./checks/serve.ts";
 import { specRules } from "./checks/spec.ts";
@@ -34,7 +35,8 @@ export interface Runner {
 /** The rule about secrets comes last: it looks through all that was said before. */
 const rules: readonly Rule[] = [
   ...specRules,
-  ...pullRules,
+  ...pullContentRules,
+  ...pullPlaceRules,
   ...pullFaultRules,
   ...pushRules,
   ...serveRules,

@@ -65,6 +65,11 @@ export function includesText(text: string, part: string): boolean {
   return plain(text).includes(plain(part));
 }
 
+/** Waits for a message that came last: all before it have been read by then. */
+export async function catchUp(stage: Stage): Promise<void> {
+  await stage.stored(await stage.arrive());
+}
+
 /** A draft for a customer's message. */
 export function draftFor({ message, event }: Customer, fields: Partial<OutgoingDraft> = {}): OutgoingDraft {
   const id = randomUUID();

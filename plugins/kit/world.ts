@@ -6,7 +6,7 @@ export const kitAddress = { company: "acme", instance: "desk" } as const;
 
 /** A message as a customer would write it. The world brings it into its system, as far as that has such fields. */
 export interface CustomerMessage {
-  /** Names the message: letters and digits, fit for an id or a file's name. It also stands in the text. */
+  /** Names the message, and stands in its text: `k`, eight hexadecimal digits and `x`. Fit for an id or a file's name. */
   readonly key: string;
   readonly text: string;
   readonly subject: string;
