@@ -72,3 +72,29 @@ test("holds connections: takes them and swallows every byte", async () => {
   expect(await ask(after, "c")).toBe("c");
   after.destroy();
 });
+
+test("breaks connections off in the middle of an answer, until released", async () => {
+  proxy.breakOff(7);
+  const socket = await open();
+  expect(await ask(socket, "hello")).toBe("hello");
+  const broken = once(socket, "error");
+  expect(await ask(socket, "again")).toBe("ag");
+  await broken;
+  await proxy.release();
+  const next = await open();
+  expect(await ask(next, "hello again")).toBe("hello again");
+  next.destroy();
+});
+
+test("loses the answer to a request that has arrived", async () => {
+  let arrived = "";
+  echo.once("connection", (socket) => socket.on("data", (bytes) => (arrived += bytes)));
+  proxy.loseAnswers(/WRITE/, /^GO/);
+  const socket = await open();
+  expect(await ask(socket, "READ;")).toBe("READ;");
+  const broken = once(socket, "error");
+  socket.write("WRITE");
+  expect((await broken)[0]).toMatchObject({ code: "ECONNRESET" });
+  expect(arrived).toBe("READ;WRITE");
+  await proxy.release();
+});

@@ -17,23 +17,55 @@ export interface FaultProxy {
   cut(): void;
   /** From now on swallows every byte in both directions, of open connections and of new ones, which are still taken. */
   hold(): void;
-  /** Ends `refuse` and `hold`. What was swallowed stays lost: connections that were held are broken. */
+  /** Breaks all open connections, and each new one in the middle of what comes from the target, after so many bytes. */
+  breakOff(afterBytes: number): void;
+  /**
+   * From now on lets a request that matches `asked` through, and breaks its connection instead of bringing the answer back.
+   * Answers that match `goOn` ask for the rest of the request, and pass.
+   */
+  loseAnswers(asked: RegExp, goOn: RegExp): void;
+  /**
+   * Ends `refuse`, `hold`, `breakOff` and `loseAnswers`. What was swallowed stays lost: connections that were held are
+   * broken.
+   */
   release(): Promise<void>;
   stop(): Promise<void>;
 }
 
+/** A client's connection with its own one to the target. */
+interface Pair {
+  readonly server: Socket | undefined;
+  held: boolean;
+  /** Bytes that came from the target. */
+  answered: number;
+  /** Whether what came last is to have no answer. */
+  asked: boolean;
+}
+
 /** Forwards a free port of the loopback to `target`. */
 export async function startFaultProxy(target: { host?: string; port: number }): Promise<FaultProxy> {
-  const pairs = new Map<Socket, { server: Socket | undefined; held: boolean }>();
+  const pairs = new Map<Socket, Pair>();
   let holding = false;
+  let breakAfter: number | undefined;
+  let losing: { asked: RegExp; goOn: RegExp } | undefined;
   let taken = 0;
   let forwarded = 0;
 
+  /** What of an answer passes; with less than all of it the connection is to be broken. */
+  const answer = (pair: Pair, bytes: Buffer): Buffer => {
+    if (losing && pair.asked && !losing.goOn.test(bytes.toString("latin1"))) return bytes.subarray(0, 0);
+    const before = pair.answered;
+    pair.answered += bytes.length;
+    return breakAfter === undefined ? bytes : bytes.subarray(0, Math.max(0, breakAfter - before));
+  };
+
   const server = createServer((client) => {
     taken += 1;
-    const pair = {
+    const pair: Pair = {
       server: holding ? undefined : connect(target.port, target.host ?? "127.0.0.1"),
       held: holding,
+      answered: 0,
+      asked: false,
     };
     pairs.set(client, pair);
     const end = () => {
@@ -45,8 +77,12 @@ export async function startFaultProxy(target: { host?: string; port: number }): 
       from.setNoDelay(true);
       from.on("data", (bytes) => {
         if (pair.held) return;
-        forwarded += bytes.length;
-        to?.write(bytes);
+        const passing = from === client ? bytes : answer(pair, bytes);
+        if (losing && from === client && losing.asked.test(bytes.toString("latin1"))) pair.asked = true;
+        forwarded += passing.length;
+        to?.write(passing, () => {
+          if (passing.length < bytes.length) client.resetAndDestroy();
+        });
       });
       // The reason of a broken connection does not matter here: both sides see that it broke.
       from.on("error", end).on("close", end);
@@ -78,8 +114,17 @@ export async function startFaultProxy(target: { host?: string; port: number }): 
       holding = true;
       for (const pair of pairs.values()) pair.held = true;
     },
+    breakOff(afterBytes) {
+      breakAfter = afterBytes;
+      breakAll(false);
+    },
+    loseAnswers(asked, goOn) {
+      losing = { asked, goOn };
+    },
     async release() {
       holding = false;
+      breakAfter = undefined;
+      losing = undefined;
       breakAll(true);
       if (!server.listening) await listen(server, port);
     },
