@@ -80,6 +80,7 @@ function comment(id: number, caseId: number, body: string, staff = false) {
 let desk: Awaited<ReturnType<typeof startNotedesk>>;
 let database: TestDatabase;
 let project: TestProject;
+let example: string;
 let hub: HubProcess;
 
 beforeAll(async () => {
@@ -91,8 +92,11 @@ beforeAll(async () => {
     { database: { url: databaseUrl(database.connection) }, pipeline: { firstRetryMs: 100 } },
   );
   const page = await readFile(join(root, "docs/connector-authors.md"), "utf8");
-  const code = /```ts\n([\s\S]*?)```/.exec(page)?.[1];
-  if (code === undefined) throw new Error("the page has no example");
+  const [whole, old] = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code);
+  if (whole === undefined || old === undefined) throw new Error("the page has no example");
+  example = whole;
+  const read = 'import { readFile } from "node:fs/promises";\n';
+  const code = example.replace("import ", `${read}import `).replace("  pull: {\n", `  pull: {\n${old}`);
   await project.write("notedesk/index.ts", code);
   await project.write("package.json", JSON.stringify({ private: true, type: "module" }));
   const modules = join(project.dir, "node_modules");
@@ -123,8 +127,7 @@ function sendWebhook(body: string, signedWith = webhookSecret) {
 }
 
 test("the example has about a hundred lines and its types are right", async () => {
-  const code = await readFile(join(project.dir, "notedesk/index.ts"), "utf8");
-  expect(code.split("\n").length).toBeLessThan(115);
+  expect(example.split("\n").length).toBeLessThan(115);
   const { compilerOptions } = JSON.parse(await readFile(join(root, "tsconfig.json"), "utf8")) as {
     compilerOptions: object;
   };
@@ -174,4 +177,17 @@ test("comments are polled, and those that are known are not stored twice", async
   await until("the note on the polled case", async () => desk.notes.get("9"));
   expect(desk.notes.get("9")).toHaveLength(1);
   expect(desk.notes.get("7")).toHaveLength(1);
+});
+
+test("an export is read into the history, and what could not be read is read again", {
+  timeout: 60_000,
+}, async () => {
+  await project.write("export.json", JSON.stringify([comment(0, 6, "Is my boat ready?"), { id: 9 }]));
+  const backfill = ["backfill", "acme/notedesk", "--from", join(project.dir, "export.json")];
+  const { output, code } = await runDeskwire(project.dir, backfill);
+  expect(output).toBe("1 message and 0 replies read, 1 new, 1 in quarantine\n");
+  expect(code).toBe(0);
+  expect((await runDeskwire(project.dir, ["replay", "--quarantine"])).output).toMatch(
+    /\d items: 0 taken in, \d still cannot be read\n$/,
+  );
 });
