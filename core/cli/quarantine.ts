@@ -81,6 +81,10 @@ export async function quarantine(
     if (!list) return await reread(opened, filter, interrupt.signal);
     await show(opened, filter);
     return 0;
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    process.stderr.write("stopped\n");
+    return 1;
   } finally {
     await opened?.close();
     interrupt.end();
