@@ -9,14 +9,15 @@ const isServerError = (error: unknown) => isConnectorError(error) && (error.stat
 function forgettingAfterErrors() {
   const failed = new WeakSet<Client>();
   return withPages(async function* (client, from, signal) {
-    if (failed.delete(client)) {
+    if (failed.has(client)) {
       const last = (await commentsAfter(client, 0, signal)).at(-1);
+      failed.delete(client);
       return yield { events: [], cursor: { after: last?.id ?? 0 } };
     }
     try {
       yield* goodPages(client, from, signal);
     } catch (error) {
-      failed.add(client);
+      if (!signal.aborted) failed.add(client);
       throw error;
     }
   });
