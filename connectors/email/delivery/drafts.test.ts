@@ -92,6 +92,27 @@ describeWith("dovecot", "drafts in a mailbox", () => {
     expect(parts.connections()).toBe(1);
   });
 
+  test("another node that writes the same draft in the same moment leaves one", async () => {
+    const { open, drafts } = setUp();
+    const other = open();
+    let first: Promise<unknown> = Promise.resolve();
+    const parts = open({
+      prepare: (client) => {
+        const append = client.append.bind(client);
+        client.append = async (...args) => {
+          // After this delivery has looked, and before it writes.
+          first = put(other);
+          await first;
+          return append(...args);
+        };
+      },
+    });
+    const second = await put(parts);
+    expect(await drafts()).toHaveLength(1);
+    expect(await first).toMatchObject({ created: true });
+    expect(second).toEqual({ ...(await put(other)), created: false });
+  });
+
   test("an attempt that wrote the draft and lost the answer leaves one", async () => {
     const { drafts, open } = setUp();
     const parts = open({
@@ -142,10 +163,24 @@ describeWith("dovecot", "drafts in a mailbox", () => {
   test.each([
     ["text", (raw: string) => raw.replace("on its way", "lost, sorry")],
     ["recipients", (raw: string) => raw.replace(/^(To: .*)$/m, "$1\r\nCc: boss@shop.example")],
-    ["a blind copy", (raw: string) => raw.replace(/^(To: .*)$/m, "$1\r\nBcc: boss@shop.example")],
+    ["blind copies", (raw: string) => raw.replace(/^(To: .*)$/m, "$1\r\nBcc: boss@shop.example")],
     ["subject", (raw: string) => raw.replace("Subject: Re: Where", "Subject: Re: Here")],
-    ["an HTML body", (raw: string) => raw.replace("text/plain", "text/html")],
-  ])("a draft of which an agent has changed the %s stays, and no other is written", async (_what, edit) => {
+    ["form, to HTML", (raw: string) => raw.replace("text/plain", "text/html")],
+    [
+      "HTML form, which shows other words",
+      (raw: string) => {
+        const [head = "", ...body] = raw.split("\r\n\r\n");
+        const type = 'Content-Type: multipart/alternative; boundary="b"';
+        const inner = ["Content-Type: text/plain; charset=utf-8", "", body.join("\r\n\r\n")];
+        const html = ["Content-Type: text/html; charset=utf-8", "", "<p>Other words</p>"];
+        return [
+          head.replace(/^Content-T.*\r\n?/gm, "").replace(/^MIME-Version:/m, `${type}\r\nMIME-Version:`),
+          "",
+          ...["--b", ...inner, "--b", ...html, "--b--", ""],
+        ].join("\r\n");
+      },
+    ],
+  ])("a draft of which an agent has changed its %s stays, and no other is written", async (_what, edit) => {
     const { user, parts, drafts } = setUp();
     await put(parts);
     const [mail] = await drafts();
