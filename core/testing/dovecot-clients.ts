@@ -82,6 +82,8 @@ export function createMailClients(port: number, passwords: ReadonlyMap<string, s
     list: (user, folder) =>
       inFolder(user, folder, async (client) => {
         const mails: StoredMail[] = [];
+        // Of a folder that was open already, FETCH gives what this connection has heard of.
+        await client.noop();
         for await (const mail of client.fetch("1:*", { uid: true, flags: true, source: true })) {
           const flags = [...(mail.flags ?? [])].filter((flag) => flag !== "\\Recent");
           mails.push({ uid: mail.uid, flags, raw: mail.source ?? Buffer.alloc(0) });
