@@ -46,7 +46,15 @@ function accessTokens({ config, tokens, fetch }: Context<EmailConfig>) {
     });
 }
 
-function imapSettings(ctx: Context<EmailConfig>): ImapSettings {
+/** What tests alone change. */
+export interface ClientTuning {
+  /** Milliseconds of silence after which a mail server is given up. Default: each part's own. */
+  readonly timeoutMs?: number;
+  /** Instead of the config's, which has a lower bound. */
+  readonly pollSeconds?: number;
+}
+
+function imapSettings(ctx: Context<EmailConfig>, { timeoutMs }: ClientTuning): ImapSettings {
   const { imap, user, password } = ctx.config;
   const accessToken = accessTokens(ctx);
   return {
@@ -55,10 +63,11 @@ function imapSettings(ctx: Context<EmailConfig>): ImapSettings {
     security: imap.security,
     user,
     credentials: accessToken ? { accessToken } : { password: password?.reveal() ?? "" },
+    ...(timeoutMs !== undefined && { timeoutMs }),
   };
 }
 
-function openSmtp(ctx: Context<EmailConfig>): Smtp | null {
+function openSmtp(ctx: Context<EmailConfig>, { timeoutMs }: ClientTuning): Smtp | null {
   const { smtp, user, password } = ctx.config;
   if (!smtp) return null;
   const accessToken = smtp.password ? null : accessTokens(ctx);
@@ -69,16 +78,23 @@ function openSmtp(ctx: Context<EmailConfig>): Smtp | null {
     port: smtp.port ?? ports.smtp[smtp.security],
     security: smtp.security,
     auth: accessToken ? { user: as, accessToken } : { user: as, password: () => secret?.reveal() ?? "" },
+    ...(timeoutMs !== undefined && { timeoutMs }),
   });
 }
 
 /** Opens no connection: each part does so when it is first needed. */
-export function openClient(ctx: Context<EmailConfig>): EmailClient {
+export function openClient(ctx: Context<EmailConfig>, tuning: ClientTuning = {}): EmailClient {
   const { config, log } = ctx;
   const own = ownAddresses(addressesOf(config));
-  const imap = imapSettings(ctx);
+  const imap = imapSettings(ctx, tuning);
   const { folders: read, sentFolder, draftsFolder, maxBytes, maxFiles, pollSeconds, resyncDays } = config;
-  const mailbox = createImapMailbox({ settings: imap, log, draftsFolder, sentFolder });
+  const mailbox = createImapMailbox({
+    settings: imap,
+    log,
+    draftsFolder,
+    sentFolder,
+    ...(tuning.timeoutMs !== undefined && { timeoutMs: tuning.timeoutMs }),
+  });
   const { company, instance, companyName } = ctx;
   const sender = {
     company,
@@ -98,13 +114,13 @@ export function openClient(ctx: Context<EmailConfig>): EmailClient {
       maxBytes,
       log,
       stubborn: new Map(),
-      pollSeconds,
+      pollSeconds: tuning.pollSeconds ?? pollSeconds,
       resyncDays,
     },
     reader: createMailReader({ maxBytes, maxFiles, timeoutMs: readTimeoutMs }),
     map: { own, agents: config.agents, cap: createSenderCap(config.perSenderPerHour) },
     delivery: { sender, mailbox, log, now: () => new Date() },
-    smtp: openSmtp(ctx),
+    smtp: openSmtp(ctx, tuning),
     once: createOnce(),
   };
 }
