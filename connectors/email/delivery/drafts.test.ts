@@ -228,6 +228,18 @@ describeWith("dovecot", "drafts in a mailbox", () => {
     expect(await drafts()).toHaveLength(1);
   });
 
+  test("a mail that an agent has forwarded to a colleague is not answered by that", async () => {
+    const { user, parts } = setUp();
+    const forward =
+      "From: support@shop.example\r\nTo: Boss <boss@shop.example>\r\nSubject: Fwd\r\n" +
+      "In-Reply-To: <question-1@customer.example>\r\n\r\nPlease look\r\n";
+    await dovecot.append(user, "Отправленные", forward);
+    await dovecot.append(user, "Entwürfe", forward, { flags: ["\\Draft"] });
+    expect(await put(parts)).toMatchObject({ created: true });
+    await dovecot.append(user, "Отправленные", forward.replace("Boss <boss@shop", "Jane <JANE@customer"));
+    expect(await put(parts, { key: "message-2", message: later(1) })).toEqual({ skipped: "answered" });
+  });
+
   test("what was left behind by a crash between writing and removing goes with the next attempt", async () => {
     const { user, parts, texts } = setUp();
     await put(parts, { text: "First" });

@@ -1,9 +1,10 @@
 /** Puts drafts into the mailbox's own Drafts folder, one for each ticket, and never touches what a person has written. */
 import type { Delivered, Log, OutgoingDraft } from "../../../plugins/contract/connector.ts";
-import { type Answer, composeReply, markerValue, type Sender, threadOf } from "./compose.ts";
+import { type Answer, composeReply, markerValue, requesterOf, type Sender, threadOf } from "./compose.ts";
 import { isAnswered, isUntouched, removeMails, syncDrafts } from "./folder-work.ts";
-import type { HeaderIndex, IndexedMail } from "./header-index.ts";
+import { type HeaderIndex, type IndexedMail, isAnswerTo } from "./header-index.ts";
 import type { DeliveryMailbox, MailSession } from "./mailbox.ts";
+import { writersOf } from "./recipients.ts";
 import { readOrigin } from "./source-data.ts";
 
 export interface DeliveryParts {
@@ -38,10 +39,11 @@ export function putDraft(
   const { mailbox, sender, now } = parts;
   const origin = readOrigin(draft.message.sourceData);
   const thread = threadOf(origin);
+  const people = writersOf(origin, requesterOf(draft.ticket), sender.own);
   const key = markerValue(draft.idempotencyKey);
   const ticket = markerValue(draft.ticket.id);
   return mailbox.use("writing a draft", signal, async (session): Promise<Delivered> => {
-    const answered = thread.inReplyTo !== null && (await isAnswered(session, thread.inReplyTo));
+    const answered = thread.inReplyTo !== null && (await isAnswered(session, thread.inReplyTo, people));
     await syncDrafts(session);
     const mails = [...session.drafts.mails.values()];
     const found = mails.find((mail) => mail.draft === key);
@@ -55,7 +57,7 @@ export function putDraft(
     }
     if (earlier.some((mail) => (mail.answersAt ?? 0) > draft.message.sentAt.getTime()))
       return { skipped: "superseded" };
-    if (mails.some(isWrittenByHand(new Set(thread.references)))) return { skipped: "edited" };
+    if (mails.some(isWrittenByHand(new Set(thread.references), people))) return { skipped: "edited" };
     const replaced = await untouchedOf(session, earlier);
     if (replaced.length < earlier.length) return { skipped: "edited" };
 
@@ -121,8 +123,11 @@ async function untouchedOf(session: MailSession, mails: readonly IndexedMail[]):
 }
 
 /** Mail programs drop our markers when a draft is saved anew, and keep which mail it answers. */
-function isWrittenByHand(thread: ReadonlySet<string>): (mail: IndexedMail) => boolean {
-  return (mail) => mail.draft === null && mail.answers.some((id) => thread.has(id));
+function isWrittenByHand(
+  thread: ReadonlySet<string>,
+  people: readonly string[],
+): (mail: IndexedMail) => boolean {
+  return (mail) => mail.draft === null && isAnswerTo(mail, thread, people);
 }
 
 function isOlderThan(draft: OutgoingDraft): (mail: IndexedMail) => boolean {

@@ -2,8 +2,7 @@
 import type { ImapFlow } from "imapflow";
 import { simpleParser } from "mailparser";
 import { ConnectorError } from "../../../plugins/contract/errors.ts";
-import type { IndexedMail } from "./header-index.ts";
-import { toRanges } from "./header-index.ts";
+import { type IndexedMail, isAnswerTo, toRanges } from "./header-index.ts";
 import type { MailSession } from "./mailbox.ts";
 import { canonicalAddress } from "./recipients.ts";
 import { contentHash } from "./text.ts";
@@ -24,8 +23,15 @@ export async function syncDrafts(session: MailSession): Promise<void> {
   await drafts.sync(client);
 }
 
-/** Whether one of the newest sent mails answers one with this id. A mailbox without a Sent folder has none. */
-export async function isAnswered(session: MailSession, messageId: string): Promise<boolean> {
+/**
+ * Whether one of the newest sent mails answers the one with this id. A mailbox without a Sent folder has none.
+ * @param people see `isAnswerTo`
+ */
+export async function isAnswered(
+  session: MailSession,
+  messageId: string,
+  people: readonly string[],
+): Promise<boolean> {
   const { client, folders, sent } = session;
   if (folders.sent === null) return false;
   // Of the selected folder, STATUS says what this connection has heard of: it has to hear the news first.
@@ -36,8 +42,8 @@ export async function isAnswered(session: MailSession, messageId: string): Promi
     await sent.sync(client);
   }
   // What was deleted from Sent was an answer all the same; it is forgotten only when the folder is read again.
-  for (const mail of sent.mails.values()) if (mail.answers.includes(messageId)) return true;
-  return false;
+  const ids = new Set([messageId]);
+  return [...sent.mails.values()].some((mail) => isAnswerTo(mail, ids, people));
 }
 
 /** The UIDs in Sent of mails with this Message-ID: asked from the server, whatever the folder's size. */

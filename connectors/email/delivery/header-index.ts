@@ -8,6 +8,8 @@ export interface IndexedMail {
   readonly messageId: string | null;
   /** The ids that it answers: `In-Reply-To`, and the last of `References` where that is missing. */
   readonly answers: readonly string[];
+  /** `To`, `Cc` and `Bcc` as they stand there, in lower case; empty where nobody is named. */
+  readonly recipients: string;
   /** The connector's own markers, null where they are missing. */
   readonly draft: string | null;
   readonly ticket: string | null;
@@ -62,6 +64,21 @@ export function createHeaderIndex(maxMails: number): HeaderIndex {
   };
 }
 
+/**
+ * Whether a mail that a person wrote answers one of these to one of these people. Some programs name the mail that is
+ * forwarded to a colleague just as they name one that is answered.
+ *
+ * @param people addresses in their canonical form; none means that whoever it is for counts
+ */
+export function isAnswerTo(mail: IndexedMail, ids: ReadonlySet<string>, people: readonly string[]): boolean {
+  if (!mail.answers.some((id) => ids.has(id))) return false;
+  return (
+    mail.recipients === "" ||
+    people.length === 0 ||
+    people.some((address) => mail.recipients.includes(address))
+  );
+}
+
 /** UIDs in ascending order. Drafts marked as deleted are none any more, though some programs leave them where they are. */
 async function undeleted(client: ImapFlow): Promise<number[]> {
   const result = await client.search({ deleted: false }, { uid: true, returnOptions: ["ALL"] });
@@ -91,7 +108,12 @@ export function toRanges(uids: readonly number[]): string {
   return ranges.join(",");
 }
 
-const wantedHeaders = ["message-id", "in-reply-to", "references", ...Object.values(markerHeaders)];
+const wantedHeaders = [
+  ...["message-id", "in-reply-to", "references", "to", "cc", "bcc"],
+  ...Object.values(markerHeaders),
+];
+/** The most that is kept of a mail's recipients, in characters. */
+const maxRecipients = 2_000;
 /** Ranges in one command: servers limit the length of a line. */
 const batchSize = 500;
 
@@ -128,6 +150,12 @@ function readMail(uid: number, headers: Buffer): IndexedMail {
     uid,
     messageId: ids(values.get("message-id"))[0] ?? null,
     answers: parents.length > 0 ? parents : ids(values.get("references")).slice(-1),
+    recipients: ["to", "cc", "bcc"]
+      .map((name) => values.get(name) ?? "")
+      .join(" ")
+      .trim()
+      .toLowerCase()
+      .slice(0, maxRecipients),
     draft: marker("draft"),
     ticket: marker("ticket"),
     hash: marker("hash"),

@@ -7,10 +7,12 @@ import {
   markerLines,
   messageIdOf,
   quotedOriginal,
+  requesterOf,
   threadOf,
 } from "./compose.ts";
 import { answerOf, markersOf } from "./drafts.ts";
 import { findInSent, isAnswered } from "./folder-work.ts";
+import { writersOf } from "./recipients.ts";
 import type { SendParts } from "./send.ts";
 import { readOrigin } from "./source-data.ts";
 import { withoutAnswerMarks } from "./subject.ts";
@@ -41,11 +43,13 @@ export async function notifyAgents(
   signal: AbortSignal,
 ): Promise<Delivered> {
   const { sender, mailbox, once, smtp, now, agentsAddress } = parts;
-  const { inReplyTo } = threadOf(readOrigin(draft.message.sourceData));
+  const origin = readOrigin(draft.message.sourceData);
+  const { inReplyTo } = threadOf(origin);
+  const people = writersOf(origin, requesterOf(draft.ticket), sender.own);
   const reply = await composeReply(sender, answerOf(draft), markersOf(draft), now(), { "X-Unsent": "1" });
   const messageId = messageIdOf(sender, `notice/${draft.idempotencyKey}`, reply.from);
   const before = await mailbox.use("looking into Sent", signal, async (session) => ({
-    answered: inReplyTo !== null && (await isAnswered(session, inReplyTo)),
+    answered: inReplyTo !== null && (await isAnswered(session, inReplyTo, people)),
     // Servers that keep a copy of all that is sent.
     known: (await findInSent(session, messageId)).length > 0,
   }));

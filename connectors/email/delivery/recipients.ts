@@ -95,6 +95,21 @@ export function recipientsOf(
   return { to, cc: take([...(origin?.to ?? []), ...(origin?.cc ?? [])], maxCc) };
 }
 
+/** The addresses of those who wrote, in canonical form: an answer goes to one of them. */
+export function writersOf(
+  origin: MailOrigin | null,
+  requester: MailAddress | null,
+  own: OwnAddresses,
+): string[] {
+  const people = [
+    ...(origin?.from ?? []),
+    ...(origin?.replyTo ?? []),
+    ...(requester === null ? [] : [requester]),
+  ];
+  const known = people.map(({ address }) => canonicalAddress(address)).filter((address) => address !== null);
+  return [...new Set(known)].filter((address) => !own.has(address));
+}
+
 /** A name that is itself an address would say another one than the mail goes to: it is left out. */
 function cleanName(name: string | null): string | null {
   const clean = oneLine(name ?? "")
