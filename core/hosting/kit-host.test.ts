@@ -107,13 +107,13 @@ test("attempts, time-outs, lost connections, wrong addresses and wrong headers a
 
 /** A connector whose source, posts and deliveries are what a test makes of them. */
 function makeSpec(events: ConnectorEventInput[]) {
-  const seen = { from: [] as unknown[], puts: 0, fail: null as Error | null };
+  const seen = { from: [] as unknown[], puts: 0, atOnce: 0, most: 0, fail: null as Error | null };
   const spec = defineConnector({
     name: "desk",
     core: "^1",
     config: z.looseObject({}),
     cursor: z.object({ at: z.number() }),
-    limits: { requests: 100, perMs: 1_000, concurrency: 10 },
+    limits: { requests: 100, perMs: 1_000, concurrency: 2 },
     open: async () => "client",
     check: async () => ({ ok: true }),
     close: async () => undefined,
@@ -151,7 +151,9 @@ function makeSpec(events: ConnectorEventInput[]) {
       as: "draft",
       async put() {
         seen.puts++;
+        seen.most = Math.max(seen.most, ++seen.atOnce);
         await new Promise((resolve) => setTimeout(resolve, 20));
+        seen.atOnce--;
         if (seen.fail) throw seen.fail;
         return { externalId: "note-1", created: true };
       },
@@ -283,4 +285,23 @@ test("one draft that is put twice at a time is one call in both, and errors keep
     await expect(kit.put(draft)).rejects.toMatchObject({ kind });
     expect(failed).toMatchObject({ failed: { kind } });
   }
+});
+
+test("no more drafts are put at once than the connector's limits say", async () => {
+  const { db } = await openTestStore();
+  const core = makeSpec([]);
+  const mine = makeSpec([]);
+  const { instances } = hostConnector(db, core.spec);
+  const kit = createKitHost(mine.spec, {}, createJournal());
+  const from = { name: "Ada", email: "ada@customer.example" };
+  const drafts = ["a", "b", "c", "d", "e"].map((key) => {
+    const message = { key, text: "hello", subject: "Hello", thread: key, from, files: [] };
+    return draftFor({ message, event: { externalId: key, text: "hello" } });
+  });
+  await Promise.all(drafts.map((draft) => putDraft(instances, "acme", "desk", draft)));
+  await Promise.all(drafts.map((draft) => kit.put(draft)));
+  expect([core.seen, mine.seen]).toMatchObject([
+    { puts: 5, most: 2 },
+    { puts: 5, most: 2 },
+  ]);
 });

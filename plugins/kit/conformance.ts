@@ -82,15 +82,20 @@ export function conformanceChecks(world: World): Check[] {
     }));
 }
 
-/**
- * The grade in words: how much of what applies is covered, then a line for each gap and each exemption.
- * @param total how many checks ran
- * @param gaps the reasons of those that the world gave no means for, by name
- */
-export function gradeLines(world: World, total: number, gaps: ReadonlyMap<string, string>): string[] {
+/** What came of the checks that ran. */
+export interface Results {
+  readonly total: number;
+  readonly failed: number;
+  /** The reasons of those that the world gave no means for, by name. */
+  readonly gaps: ReadonlyMap<string, string>;
+}
+
+/** The grade in words: how much of what applies is covered, then a line for each gap and each exemption. */
+export function gradeLines(world: World, { total, failed, gaps }: Results): string[] {
   const exempt = rules.filter((rule) => applies(rule, world) && exemptionOf(rule, world) !== undefined);
   const counts = [
     `covered ${total - gaps.size} of ${total}`,
+    ...(failed > 0 ? [`failed: ${failed}`] : []),
     ...(gaps.size > 0 ? [`not covered: ${gaps.size}`] : []),
     ...(exempt.length > 0 ? [`exempt: ${exempt.length}`] : []),
   ];
@@ -108,11 +113,14 @@ export function gradeLines(world: World, total: number, gaps: ReadonlyMap<string
 export function describeConnector(world: World, { test, print = console.log }: Runner): void {
   const checks = conformanceChecks(world);
   const gaps = new Map<string, string>();
-  const ran = new Set<string>();
+  let total = 0;
+  let failed = 0;
   for (const check of checks) {
     test(check.name, async (context) => {
-      ran.add(check.name);
+      total++;
+      failed++;
       const outcome = await check.run();
+      failed--;
       if (outcome.covered) return;
       gaps.set(check.name, outcome.reason);
       context?.skip?.(`not covered: ${outcome.reason}`);
@@ -120,6 +128,6 @@ export function describeConnector(world: World, { test, print = console.log }: R
   }
   test(`grade of ${world.spec.name}`, async () => {
     // With a filter only some of the checks have run.
-    for (const line of gradeLines(world, ran.size, gaps)) print(line);
+    for (const line of gradeLines(world, { total, failed, gaps })) print(line);
   });
 }

@@ -15,7 +15,7 @@ import { createKitHttp, type KitHttp } from "./http.ts";
 import type { Journal } from "./journal.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import { type Reading, startReading } from "./reading.ts";
-import { endsWithin, untilAborted } from "./waiting.ts";
+import { createGate, endsWithin, untilAborted } from "./waiting.ts";
 import { kitAddress } from "./world.ts";
 
 /** How far a webhook's own time may be from ours, in milliseconds. */
@@ -70,6 +70,7 @@ export function createKitHost(spec: AnyConnector, rawConfig: unknown, journal: J
   const config = spec.config.parse(rawConfig);
   const memory = createMemory();
   const http = createKitHttp();
+  const gate = createGate(spec.limits.concurrency);
   const underWay = new Map<string, Promise<Delivered>>();
   let opened: Opened | undefined;
 
@@ -162,7 +163,8 @@ export function createKitHost(spec: AnyConnector, rawConfig: unknown, journal: J
       const signals = [abort.signal, AbortSignal.timeout(deliveryMs), ...(signal ? [signal] : [])];
       const within = AbortSignal.any(signals);
       const running = underWay.get(draft.idempotencyKey);
-      const attempt = running ?? noted("deliver.put", async () => deliver.put(ready, draft, within));
+      const attempt =
+        running ?? noted("deliver.put", () => gate(async () => deliver.put(ready, draft, within), within));
       if (!running) {
         underWay.set(draft.idempotencyKey, attempt);
         const done = () => underWay.delete(draft.idempotencyKey);

@@ -39,6 +39,38 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
   });
 }
 
+/** A gate that lets so many through at once, first come first served; whoever aborts leaves the line. */
+export function createGate(concurrency: number) {
+  const line: Array<() => void> = [];
+  let running = 0;
+  const leave = () => {
+    running--;
+    line.shift()?.();
+  };
+  return async <T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+    signal.throwIfAborted();
+    if (running >= concurrency) {
+      const turn = Promise.withResolvers<void>();
+      line.push(turn.resolve);
+      try {
+        await untilAborted(turn.promise, signal);
+      } catch (error) {
+        const place = line.indexOf(turn.resolve);
+        // Its turn may have come just now: it goes to the next one.
+        if (place >= 0) line.splice(place, 1);
+        else line.shift()?.();
+        throw error;
+      }
+    }
+    running++;
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  };
+}
+
 /** What `work` threw, or undefined where it did not throw. */
 export async function thrownBy(work: () => unknown): Promise<unknown> {
   try {

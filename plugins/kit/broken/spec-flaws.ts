@@ -36,9 +36,9 @@ function neverAtRest(): AnyConnector {
 
 export const specFlaws: Flaw[] = [
   {
-    flaw: "limits that let nothing through",
+    flaw: "limits for no time at all",
     caughtBy: "the spec has the shape that the contract asks for",
-    spec: { ...good, limits: { ...good.limits, concurrency: 0 } },
+    spec: { ...good, limits: { ...good.limits, perMs: 0 } },
   },
   {
     flaw: "a config that makes a string of anything",
