@@ -6,7 +6,6 @@ import { createServer, type Server } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { makeCertificate } from "./certificate.ts";
-import { runDoveadm } from "./doveadm.ts";
 import { createMailClients, type MailTools } from "./dovecot-clients.ts";
 import { dovecotConfig, type FolderNames, homeOf, oauth2Config } from "./dovecot-config.ts";
 import { type DovecotProcess, spawnDovecot } from "./dovecot-process.ts";
@@ -47,7 +46,7 @@ export interface TestDovecot extends MailTools {
   deliver(user: string, folder: string, raws: ReadonlyArray<string | Uint8Array>): Promise<void>;
   /** Makes the mails that contain a text unreadable for Dovecot, as a damaged disk does (maildir). */
   breakMail(user: string, folder: string, text: string): Promise<void>;
-  /** Numbers the folder anew, as after a lost index: another UIDVALIDITY, UIDs from 1 on. */
+  /** Numbers the folder anew, as after a lost index: another UIDVALIDITY, UIDs from 1 on. Restarts the server. */
   changeUidValidity(user: string, folder: string): Promise<void>;
   /** Stops it as an administrator would. */
   shutDown(): Promise<void>;
@@ -133,12 +132,12 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<TestDo
     breakMail: (user, folder, text) => breakMails(join(homeOf(dir, user), "Maildir", folder), text),
     async changeUidValidity(user, folder) {
       const before = await clients.uidValidity(user, folder);
-      clients.close(user);
+      // A session that has the folder open would be left with an index that is gone.
+      await end("stop");
       await forgetUids(join(homeOf(dir, user), "Maildir", folder));
-      // A look at it numbers what is there, before anything else comes in.
-      await runDoveadm(dir, ["search", "-u", user, "mailbox", folder, "all"]);
-      const next = String(Number(before) + 1);
-      await runDoveadm(dir, ["mailbox", "update", "-u", user, "--uid-validity", next, folder]);
+      await start();
+      const after = await clients.uidValidity(user, folder);
+      if (after === before) throw new Error(`${folder} has kept its UIDVALIDITY ${after}`);
     },
     shutDown: () => end("stop"),
     kill: () => end("kill"),

@@ -76,9 +76,9 @@ async function* readOn(
     for (;;) {
       const look = { parts, connection, cursors, views, since: lookedAt };
       // Between polls only the watched folder is read, and the sent mails with it, for the sake of the order.
-      // Of the folder that is open, STATUS may tell what was there before: this asks for news of it.
+      // Of the folder that is open, STATUS may tell what was there before, even where it was numbered anew since.
       if (whole && connection.client.mailbox) {
-        await connection.run("could not ask for news", (client) => client.noop());
+        await connection.run("could not close the folder", (client) => client.mailboxClose());
       }
       const told = waiting.take();
       const some = whole
