@@ -166,10 +166,29 @@ describe("an agent's mail", () => {
   });
 
   test("that Deskwire itself has sent is passed over, wherever it comes back", () => {
+    const passed = (name: string, value: string, role: "inbox" | "sent") =>
+      events({ ...answer, headers: new Map([[name, [value]]]) }, { role });
+    expect(passed("x-deskwire-notice", "x", "inbox")).toEqual([]);
+    expect(passed("x-deskwire-notice", "x", "sent")).toEqual([]);
+    expect(passed("x-deskwire-reply", "x", "inbox")).toEqual([]);
+    expect(passed("x-deskwire-reply", `sha256-${"0".repeat(64)}`, "sent")).toEqual([]);
+  });
+
+  test("that the API has sent is read back from Sent under its own id, so that answers to it find their ticket", () => {
+    const headers = new Map([["x-deskwire-reply", ["approved-1"]]]);
+    expect(only(events({ ...answer, headers }, { role: "sent" }))).toMatchObject({
+      kind: "agent-reply",
+      externalId: "approved-1",
+      thread: { id: answer.messageId },
+    });
+  });
+});
+
+describe("a mail of another company that uses Deskwire", () => {
+  test("is a message", () => {
     for (const name of ["x-deskwire-reply", "x-deskwire-notice"]) {
-      for (const role of ["inbox", "sent"] as const) {
-        expect(events({ ...answer, headers: new Map([[name, ["x"]]]) }, { role })).toEqual([]);
-      }
+      const event = only(events({ headers: new Map([[name, ["x"]]]) }));
+      expect(event).toMatchObject({ kind: "message" });
     }
   });
 });

@@ -80,9 +80,25 @@ function isAgent(address: string, { own, agents }: MapSettings): boolean {
   );
 }
 
-/** Ours: a notice to the agents, or a reply that was sent through the API and is in the history already. */
-const isOwnWrite = (mail: ParsedMail) =>
-  mail.headers.has("x-deskwire-notice") || mail.headers.has("x-deskwire-reply");
+/**
+ * Ours, with nothing new in it: a notice to the agents, or a reply that was sent through the API. The headers alone do not
+ * tell: a company that writes to this one may answer its own customers with Deskwire.
+ */
+function isOwnWrite(mail: ParsedMail, { role }: RawMail, { own }: MapSettings): boolean {
+  const ours = role === "sent" || mail.from.some(({ address }) => own.has(address));
+  if (mail.headers.has("x-deskwire-notice")) return ours;
+  return mail.headers.has("x-deskwire-reply") && ours && apiReplyOf(mail, role) === undefined;
+}
+
+/**
+ * The `externalId` under which a reply in Sent is in the history already, by the API. It is read back under the same one,
+ * which stores nothing twice, but makes its Message-ID known: some customers' programs name no other in their answers.
+ */
+function apiReplyOf(mail: ParsedMail, role: RawMail["role"]): string | undefined {
+  const externalId = mail.headers.get("x-deskwire-reply")?.[0]?.trim();
+  // An id that cannot stand in a header is there as its hash.
+  return role === "sent" && externalId && !externalId.startsWith("sha256-") ? externalId : undefined;
+}
 
 const wroteItself = (mail: ParsedMail) => {
   const submitted = mail.headers.get("auto-submitted")?.[0]?.trim().toLowerCase() ?? "no";
@@ -98,7 +114,7 @@ function toReply(mail: ParsedMail, found: RawMail, settings: MapSettings): Conne
   const draftId = mail.headers.get("x-deskwire-id")?.[0]?.trim();
   const reply: Omit<AgentReply, "agent"> & { agent: AgentReply["agent"] } = {
     kind: "agent-reply",
-    externalId: mailKey(mail, bytesOf(found)),
+    externalId: apiReplyOf(mail, found.role) ?? mailKey(mail, bytesOf(found)),
     thread,
     text: text || mail.subject || "(no text)",
     agent: person(mail.from[0]),
@@ -170,7 +186,7 @@ function deliveredTo(mail: ParsedMail, own: OwnAddresses): string | null {
  * A mail in INBOX is an agent's reply where an agent wrote it to others, as an answer to something.
  */
 export function toEvents(mail: ParsedMail, found: RawMail, settings: MapSettings): ConnectorEventInput[] {
-  if (isOwnWrite(mail)) return [];
+  if (isOwnWrite(mail, found, settings)) return [];
   const outside = [...mail.to, ...mail.cc].some(({ address }) => !isAgent(address, settings));
   if (found.role === "sent") return wroteItself(mail) || !outside ? [] : toReply(mail, found, settings);
   const [from] = mail.from;
