@@ -12,10 +12,11 @@ import { backfillPages } from "./imap/backfill.ts";
 import { connect } from "./imap/connection.ts";
 import { imapCursorSchema } from "./imap/cursor.ts";
 import { findSpecial, listFolders, resolveFolders } from "./imap/folders.ts";
+import { examine } from "./imap/list-mails.ts";
 import { pullPages } from "./imap/pull.ts";
 import { readMails } from "./read-mails.ts";
 
-/** Signs in to both servers and looks at the folders. */
+/** Signs in to both servers, looks at the folders, and opens those without which nothing works. */
 async function look({ ctx, imap, pull, smtp }: EmailClient, signal: AbortSignal): Promise<string> {
   const { config } = ctx;
   const connection = await connect(imap, signal);
@@ -25,6 +26,10 @@ async function look({ ctx, imap, pull, smtp }: EmailClient, signal: AbortSignal)
     const drafts = config.draftsFolder ?? findSpecial(folders, "\\Drafts")?.path;
     if (config.drafts === "mailbox" && !folders.some(({ path }) => path === drafts)) {
       throw new ConnectorError("config", "the mailbox has no Drafts folder: name one in `draftsFolder`");
+    }
+    // A folder that is listed may be one that cannot be opened.
+    for (const path of [read[0], config.drafts === "mailbox" ? drafts : undefined]) {
+      if (path !== undefined) await examine(connection, path);
     }
     await smtp?.check(signal);
     const going = {
@@ -50,7 +55,7 @@ async function withdrawAnswered(
     const messageIds = thread?.references ?? [];
     if (messageIds.length === 0) continue;
     try {
-      await removeDrafts(client.delivery, { messageIds }, signal);
+      await removeDrafts(client.delivery, { messageIds, people: thread?.participants ?? [] }, signal);
     } catch (error) {
       // What may pass is tried again with the page; what will not must not keep customers' mail from being read.
       if (!isConnectorError(error) || !["config", "permanent"].includes(kindOf(error))) throw error;

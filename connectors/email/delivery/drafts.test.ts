@@ -267,9 +267,10 @@ describeWith("dovecot", "drafts in a mailbox", () => {
       ticket: { id: "ticket-3" },
       origin: testOrigin({ messageId: "question-3@customer.example" }),
     });
-    expect(await removeDrafts(parts, { messageIds: ["root@x", "question-2@customer.example"] }, never)).toBe(
-      1,
-    );
+    const messageIds = ["root@x", "question-2@customer.example"];
+    // The same mail, sent on to somebody else.
+    expect(await removeDrafts(parts, { messageIds, people: ["supplier@x.example"] }, never)).toBe(0);
+    expect(await removeDrafts(parts, { messageIds, people: ["JANE@customer.example"] }, never)).toBe(1);
     expect(await texts()).toEqual(["One", "Three"]);
     expect(await removeDrafts(parts, { ticketId: "ticket-1" }, never)).toBe(1);
     expect(await texts()).toEqual(["Three"]);

@@ -4,7 +4,7 @@ import { type Answer, composeReply, markerValue, requesterOf, type Sender, threa
 import { isAnswered, isUntouched, removeMails, syncDrafts } from "./folder-work.ts";
 import { type HeaderIndex, type IndexedMail, isAnswerTo } from "./header-index.ts";
 import type { DeliveryMailbox, MailSession } from "./mailbox.ts";
-import { writersOf } from "./recipients.ts";
+import { canonicalAddress, writersOf } from "./recipients.ts";
 import { readOrigin } from "./source-data.ts";
 
 export interface DeliveryParts {
@@ -19,6 +19,8 @@ export interface DraftsOf {
   readonly ticketId?: string;
   /** Without angle brackets. */
   readonly messageIds?: readonly string[];
+  /** Of these ids, only drafts for one of these people: an agent may have sent the same mail on to a colleague. */
+  readonly people?: readonly string[];
 }
 
 /**
@@ -72,12 +74,12 @@ export function putDraft(
 export function removeDrafts(parts: DeliveryParts, which: DraftsOf, signal: AbortSignal): Promise<number> {
   const ticket = which.ticketId === undefined ? null : markerValue(which.ticketId);
   const ids = new Set(which.messageIds ?? []);
+  const people = (which.people ?? []).map((address) => canonicalAddress(address) ?? address);
   return parts.mailbox.use("removing outdated drafts", signal, async (session) => {
     await syncDrafts(session);
     const ours = [...session.drafts.mails.values()].filter(
       (mail) =>
-        mail.draft !== null &&
-        ((ticket !== null && mail.ticket === ticket) || mail.answers.some((id) => ids.has(id))),
+        mail.draft !== null && ((ticket !== null && mail.ticket === ticket) || isAnswerTo(mail, ids, people)),
     );
     const untouched = await untouchedOf(session, ours);
     await removeMails(session, untouched);
