@@ -35,19 +35,36 @@ async function makeDraft(db: Database, delivered = true): Promise<string> {
 }
 
 test("a reply is compared with its draft by its words, not by its white space", () => {
-  expect(compareReply("Hello\n\nyou", "  Hello you\n", false)).toEqual({
+  expect(compareReply("Hello\n\nyou", { text: "  Hello you\n" }, false)).toEqual({
     kind: "sent-unchanged",
     editDistance: 0,
   });
-  expect(compareReply("Hello you", "Hello You!", false)).toEqual({ kind: "edited", editDistance: 2 });
-  expect(compareReply("Hello you", "Zzz", false).kind).toBe("not-used");
-  expect(compareReply("Hello you", "Zzz", true).kind).toBe("edited");
-  expect(compareReply("", "", false)).toEqual({ kind: "sent-unchanged", editDistance: 0 });
+  expect(compareReply("Hello you", { text: "Hello You!" }, false)).toEqual({
+    kind: "edited",
+    editDistance: 2,
+  });
+  expect(compareReply("Hello you", { text: "Zzz" }, false).kind).toBe("not-used");
+  expect(compareReply("Hello you", { text: "Zzz" }, true).kind).toBe("edited");
+  expect(compareReply("", { text: "" }, false)).toEqual({ kind: "sent-unchanged", editDistance: 0 });
+});
+
+test("a closing of the draft that was taken for a signature, and what stands below it, changes nothing", () => {
+  const draft = "It is on its way.\n\nBest regards\nAcme, +49 30 1234567";
+  const quoted = "Best regards\nAcme, +49 30 1234567\n\nAm 20.11.26 um 10:12 schrieb Ann:\n> Where is it?";
+  expect(compareReply(draft, { text: "It is on its way.", quoted }, false).kind).toBe("sent-unchanged");
+  const longer = { text: "It is on its way. Sorry again!", quoted };
+  expect(compareReply(draft, longer, false).kind).toBe("edited");
+  expect(compareReply(draft, { text: "It is on its way.", quoted: "> Where is it?" }, false).kind).toBe(
+    "edited",
+  );
+  expect(compareReply("It is on its way.", { text: "No.", quoted: "> It is on its way." }, false).kind).toBe(
+    "not-used",
+  );
 });
 
 test("the longest texts are compared within a moment", () => {
   const started = performance.now();
-  compareReply("ab ".repeat(60_000), "ba ".repeat(60_000), false);
+  compareReply("ab ".repeat(60_000), { text: "ba ".repeat(60_000) }, false);
   expect(performance.now() - started).toBeLessThan(2_000);
 });
 

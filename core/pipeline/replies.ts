@@ -18,20 +18,28 @@ const comparedLength = 5_000;
 /** A reply that has less than this share of its draft's text in common was not made from it. */
 const leastInCommon = 0.3;
 
-function normalise(text: string): string {
-  return text.replace(/\s+/g, " ").trim().slice(0, comparedLength);
+const normalise = (text: string): string => text.replace(/\s+/g, " ").trim();
+
+/** The number of characters changed between two texts, of which the beginnings are compared. */
+function changed(was: string, is: string): number {
+  return was === is ? 0 : distance(was.slice(0, comparedLength), is.slice(0, comparedLength));
 }
 
-/** What became of a draft, by the text that the customer got. The distance counts changed characters. */
+/**
+ * What became of a draft, by the text that the customer got. The distance counts changed characters.
+ * @param reply `quoted`: what was taken off the reply's text. A draft's own closing may be among it.
+ */
 export function compareReply(
   draft: string,
-  reply: string,
+  reply: { text: string; quoted?: string | undefined },
   named: boolean,
 ): Pick<Outcome, "kind" | "editDistance"> {
-  const [was, is] = [normalise(draft), normalise(reply)];
-  const editDistance = was === is ? 0 : distance(was, is);
+  const [was, is] = [normalise(draft), normalise(reply.text)];
+  const whole = normalise(`${reply.text}\n${reply.quoted ?? ""}`).slice(0, Math.max(was.length, is.length));
+  const editDistance = Math.min(changed(was, is), changed(was, whole.trim()));
   if (editDistance === 0) return { kind: "sent-unchanged", editDistance };
-  const common = 1 - editDistance / Math.max(was.length, is.length, 1);
+  const common =
+    1 - editDistance / Math.max(Math.min(was.length, comparedLength), Math.min(is.length, comparedLength), 1);
   return { kind: named || common >= leastInCommon ? "edited" : "not-used", editDistance };
 }
 
@@ -67,6 +75,7 @@ export async function recordReply(
     threadId: reply.threadId,
     externalId: reply.externalId,
     text: reply.text,
+    quoted: reply.quoted ?? null,
     agentName: reply.agent.name ?? null,
     agentEmail: reply.agent.email ?? null,
     sentAt: (reply.sentAt ?? new Date()).toISOString(),
@@ -77,7 +86,7 @@ export async function recordReply(
   if (!draft && strict && reply.draftId !== undefined) throw new NoOpenDraft();
   let outcome: RecordedReply["outcome"] = null;
   if (draft) {
-    const compared = compareReply(draft.text, reply.text, reply.draftId !== undefined);
+    const compared = compareReply(draft.text, reply, reply.draftId !== undefined);
     const noted = await insertOutcome(runner, {
       draftId: draft.id,
       company: source.company,

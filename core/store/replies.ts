@@ -11,6 +11,7 @@ export interface NewReply {
   threadId: string;
   externalId: string;
   text: string;
+  quoted: string | null;
   agentName: string | null;
   agentEmail: string | null;
   sentAt: string;
@@ -37,8 +38,9 @@ export async function insertReply(runner: Runner, reply: NewReply): Promise<Stor
   if (!ticket) return null;
   const [inserted] = await runner.query<{ id: string }>(
     "insert-reply",
-    `INSERT INTO messages (id, ticket_id, company, connector, external_id, sender, author_name, author_email, text, sent_at)
-     VALUES ($1, $2, $3, $4, $5, 'agent', $6, $7, $8, $9)
+    `INSERT INTO messages (id, ticket_id, company, connector, external_id, sender, author_name, author_email, text, quoted,
+       sent_at)
+     VALUES ($1, $2, $3, $4, $5, 'agent', $6, $7, $8, $9, $10)
      ON CONFLICT (company, connector, external_id) DO NOTHING RETURNING id`,
     [
       reply.id,
@@ -49,6 +51,7 @@ export async function insertReply(runner: Runner, reply: NewReply): Promise<Stor
       reply.agentName,
       reply.agentEmail,
       reply.text,
+      reply.quoted,
       reply.sentAt,
     ],
   );

@@ -108,7 +108,10 @@ export const agentReplySchema = z.strictObject({
   threadId: externalId.optional(),
   /** It belongs to the ticket of a message that it names, where one of the people it went to is a participant there. */
   thread: threadHintsSchema.optional(),
+  /** What the agent newly wrote. */
   text: storableText(maxTextLength).min(1),
+  /** What was taken off the text: quotes and signatures. A draft may have closed with words that look like one. */
+  quoted: storableText(maxTextLength).optional(),
   agent: personSchema.default({}),
   sentAt: time.optional(),
   /** The draft it was made from, where the source tells. */
