@@ -1,8 +1,10 @@
 /** The conformance suite against the `email` connector, with a real mail server on the other side. */
-import { afterAll, beforeAll, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { startDovecot, type TestDovecot } from "../../core/testing/dovecot.ts";
 import { describeWith } from "../../core/testing/system-packages.ts";
 import { conformanceChecks, describeConnector } from "../../plugins/kit/conformance.ts";
+import { createKitHost } from "../../plugins/kit/host.ts";
+import { createJournal } from "../../plugins/kit/journal.ts";
 import type { World } from "../../plugins/kit/world.ts";
 import { openClient } from "./client.ts";
 import { email } from "./index.ts";
@@ -19,7 +21,7 @@ describeWith("dovecot", "a mailbox", () => {
   const imap = { host: "imap.example.com" };
   const good = { imap, user: "support@acme.example", password: "a password" };
   const world = (options?: MailboxOptions): World => ({
-    spec: { ...email, open: async (ctx) => openClient(ctx, { timeoutMs: 2_000, pollSeconds: 1 }) },
+    spec: { ...email, open: async (ctx) => openClient(ctx, { timeoutMs: 2_000, pollSeconds: 0.25 }) },
     badConfigs: [
       { imap, user: good.user },
       { ...good, user: "support" },
@@ -38,5 +40,20 @@ describeWith("dovecot", "a mailbox", () => {
     const check = checks.find(({ name }) => name.includes("changed is never overwritten"));
     if (!check) throw new Error("the check is missing");
     await check.run();
+  });
+
+  test("check says so where the server lists a folder that it cannot open", async () => {
+    const { spec, start } = world();
+    const side = await start();
+    const host = createKitHost(spec, side.config, createJournal());
+    try {
+      await side.faults?.["server-error"]?.();
+      const health = await spec.check(await host.client(), AbortSignal.timeout(5_000));
+      expect(health).toMatchObject({ ok: false, detail: expect.stringContaining("could not open INBOX") });
+    } finally {
+      await host.close(1_000);
+      await side.mend?.();
+      await side.close();
+    }
   });
 });

@@ -96,7 +96,7 @@ export async function startMailbox(server: TestDovecot, options: MailboxOptions 
   const faults = serverFaults(server, user);
   const list = (folder: string) => server.list(user, folder);
   // The server makes folders when they are first opened.
-  for (const folder of ["Drafts", "Sent"]) await list(folder);
+  for (const folder of ["INBOX", "Drafts", "Sent"]) await list(folder);
   const draftIn = ({ id }: Found) => list("Drafts").then((all) => all.find(({ uid }) => String(uid) === id));
   return {
     config: {
