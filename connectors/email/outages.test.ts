@@ -167,6 +167,9 @@ describeWith("dovecot", "a mailbox through outages", () => {
       });
     }
     expect(smtp.mails).toEqual([]);
+    expect((await request(hub.url, "/v1/connectors", { key })).body).toMatchObject({
+      connectors: [{ name: "support", plugin: "email", detail: null, source: { read: true, failures: 0 } }],
+    });
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(
       `${messages.length} mails, four kills of the hub or the server, ${drafts.length} drafts, ${seconds} s`,

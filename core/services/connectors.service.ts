@@ -2,14 +2,53 @@
 import type { Context, ServiceSchema } from "moleculer";
 import type { OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { putDraft } from "../hosting/deliver.ts";
-import { type PullParts, type Pulls, startPulls } from "../hosting/pull.ts";
+import { isRead, type PullParts, type PullStatus, type Pulls, startPulls } from "../hosting/pull.ts";
 
 export type ConnectorsParts = PullParts;
+
+/** A connector as the API shows it. */
+export interface ConnectorEntry {
+  name: string;
+  plugin: string;
+  state: "closed" | "open" | "paused";
+  /** What is wrong, where something is. */
+  detail: string | null;
+  /** Null for a connector that is not read, since it is sent its messages. */
+  source: { read: boolean; lastReadAt: string | null; failures: number } | null;
+}
 
 interface DeliverParams {
   company: string;
   instance: string;
   draft: OutgoingDraft;
+}
+
+/** The connectors of a company, and how they are. */
+function list(
+  { directory, instances }: ConnectorsParts,
+  sources: PullStatus[],
+  company: string,
+): ConnectorEntry[] {
+  const known = directory.get(company)?.connectors;
+  return instances
+    .status()
+    .filter((status) => status.company === company)
+    .map(({ instance, state, detail }) => {
+      const source = sources.find((one) => one.company === company && one.instance === instance);
+      return {
+        name: instance,
+        plugin: known?.get(instance)?.spec.name ?? instance,
+        state,
+        detail: detail ?? source?.detail ?? null,
+        source: source
+          ? {
+              read: isRead(source),
+              lastReadAt: source.lastReadAt?.toISOString() ?? null,
+              failures: source.failures,
+            }
+          : null,
+      };
+    });
 }
 
 export function connectorsService(parts: ConnectorsParts): ServiceSchema {
@@ -24,6 +63,7 @@ export function connectorsService(parts: ConnectorsParts): ServiceSchema {
         return putDraft(parts.instances, company, instance, { ...draft, message });
       },
       status: () => pulls?.status() ?? [],
+      list: (ctx: Context<{ company: string }>) => list(parts, pulls?.status() ?? [], ctx.params.company),
     },
     async started() {
       pulls = startPulls(parts);

@@ -514,6 +514,14 @@ describe("what is kept of a source", () => {
     const { checks } = (await call("/health")).body;
     expect(checks.database.quarantined).toEqual(expect.any(Number));
   });
+
+  test("a company sees its own connectors, and how they are", async () => {
+    const { status, body } = await call("/v1/connectors", { key: testKey("other") });
+    expect(status).toBe(200);
+    expect(body.connectors).toEqual([
+      { name: "api", plugin: "api", state: expect.any(String), detail: null, source: null },
+    ]);
+  });
 });
 
 describe("what belongs to another company", () => {

@@ -1,10 +1,12 @@
-/** What is kept beside the tickets: files, messages as their source had them, and the quarantine. */
+/** What stands beside the tickets: files, messages as their source had them, the quarantine, and the connectors. */
+
+import type { ConnectorEntry } from "../connectors.service.ts";
 import type { FileContent, QuarantineEntry } from "../history.service.ts";
 import { type Endpoint, endpoint, type Reply } from "./endpoint.ts";
 import { attachmentHeader } from "./file-name.ts";
 import { onePage } from "./page.ts";
 import { Problem } from "./problem.ts";
-import { idParams, quarantineListSchema, quarantineQuery } from "./schemas.ts";
+import { connectorListSchema, idParams, quarantineListSchema, quarantineQuery } from "./schemas.ts";
 
 /** What a customer sent is never shown as a page of ours, whatever type it claims to be. @param content base64 */
 function download(name: string, contentType: string, content: string): Reply {
@@ -49,6 +51,18 @@ export const kept: Endpoint[] = [
       const raw = await services.call<string | null>("history.raw", { company: company.id, id });
       if (raw === null) throw new Problem(404, { detail: "this company has no raw message with this id" });
       return download(`${id}.eml`, "message/rfc822", raw);
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/v1/connectors",
+    summary: "List the connectors, and whether they work",
+    description: "A mailbox is well when it was read a moment ago; a connection alone says nothing.",
+    auth: "key",
+    responses: { 200: { description: "The company's connectors", schema: connectorListSchema } },
+    async handle({ company, services }) {
+      const connectors = await services.call<ConnectorEntry[]>("connectors.list", { company: company.id });
+      return { status: 200, body: { connectors } };
     },
   }),
   endpoint({

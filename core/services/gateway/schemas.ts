@@ -110,6 +110,27 @@ export const ticketSchema = z.object({
   messages: z.array(message),
 });
 
+export const connectorListSchema = z.object({
+  connectors: z.array(
+    z.object({
+      name: z.string().describe("The connector's key in the company's file."),
+      plugin: z.string(),
+      state: z.enum(["closed", "open", "paused"]).describe("`paused`: its credentials were refused."),
+      detail: z.string().nullable().describe("What is wrong, where something is."),
+      source: z
+        .object({
+          read: z
+            .boolean()
+            .describe("False where the last attempt failed, or nothing was read for ten minutes."),
+          lastReadAt: z.iso.datetime().nullable(),
+          failures: z.int().describe("Attempts that failed since then."),
+        })
+        .nullable()
+        .describe("Of connectors that are read, such as a mailbox."),
+    }),
+  ),
+});
+
 export const quarantineListSchema = z.object({
   items: z.array(
     z.object({
