@@ -1,6 +1,15 @@
 /** Puts drafts into the mailbox's own Drafts folder, one for each ticket, and never touches what a person has written. */
 import type { Delivered, Log, OutgoingDraft } from "../../../plugins/contract/connector.ts";
-import { type Answer, composeReply, markerValue, requesterOf, type Sender, threadOf } from "./compose.ts";
+import { ConnectorError } from "../../../plugins/contract/errors.ts";
+import {
+  type Answer,
+  type ComposedMail,
+  composeReply,
+  markerValue,
+  requesterOf,
+  type Sender,
+  threadOf,
+} from "./compose.ts";
 import { isAnswered, isUntouched, removeMails, syncDrafts } from "./folder-work.ts";
 import { type HeaderIndex, type IndexedMail, isAnswerTo } from "./header-index.ts";
 import type { DeliveryMailbox, MailSession } from "./mailbox.ts";
@@ -64,7 +73,7 @@ export function putDraft(
     if (replaced.length < earlier.length) return { skipped: "edited" };
 
     const mail = await composeReply(sender, answerOf(draft), markersOf(draft), now());
-    const written = await write(session, key, mail.raw);
+    const written = await write(session, key, mail);
     await removeMails(session, replaced);
     return written;
   });
@@ -102,14 +111,27 @@ export function markersOf(draft: OutgoingDraft) {
 }
 
 /** Writes a draft, and gives way to the same one where another node has written it in this very moment. */
-async function write(session: MailSession, key: string, raw: Buffer): Promise<Delivered> {
+async function write(
+  session: MailSession,
+  key: string,
+  { raw, messageId }: ComposedMail,
+): Promise<Delivered> {
   const { client, folders, drafts } = session;
   // Seen, so that no program counts it as unread.
   const appended = await client.append(folders.drafts ?? "", raw, ["\\Draft", "\\Seen"]);
   await syncDrafts(session);
   const same = [...drafts.mails.values()].filter((mail) => mail.draft === key);
   const [first, ...others] = same;
-  if (first === undefined) throw new Error("the draft that was just written is not in the folder");
+  if (first === undefined) {
+    // The server has said where it put it: an agent was quick to take it away, or the list of the folder lags behind.
+    if (appended && appended.uid !== undefined) {
+      return {
+        externalId: `${appended.uidValidity}/${appended.uid}/${messageId}`.slice(0, 512),
+        created: true,
+      };
+    }
+    throw new ConnectorError("transient", "the draft that was just written is not in the folder");
+  }
   await removeMails(
     session,
     others.map(({ uid }) => uid),
