@@ -1,6 +1,7 @@
 /** Dovecot's process: how it is started, told when it is ready, stopped and killed, and what a killed test run left of it. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,6 +20,8 @@ export interface DovecotProcess {
 
 /** Starts `dovecot -F` on the configuration in `dir`; resolves when `port` answers. An error shows the log's end. */
 export async function spawnDovecot(program: string, dir: string, port: number): Promise<DovecotProcess> {
+  // After a kill the sockets lie there still, and Dovecot takes them for those of one that runs.
+  await rm(join(dir, "run"), { recursive: true, force: true });
   const log = openSync(join(dir, "dovecot.log"), "a");
   // A process group of its own: its children end with it, and Ctrl-C reaches the tests alone.
   const child = spawn(program, ["-F", "-c", join(dir, configFile)], {
