@@ -21,6 +21,8 @@ export function launchBrowser(executablePath: string): Promise<Browser> {
 
 /** What axe finds wrong with a page or frame, as lines; empty where it finds nothing. */
 export async function accessibilityFaults(page: Page | Frame): Promise<string[]> {
+  // What is still fading in has less contrast than it will have.
+  await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished)));
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() =>
     (globalThis as unknown as { axe: typeof axe }).axe.run(document, { iframes: false }),
