@@ -57,6 +57,7 @@ function startTestPulls(
   db: Database,
   spec: AnyConnector,
   change: (intake: Intake) => Intake = (same) => same,
+  silentMs = 600_000,
 ) {
   const { instances, intake, directory } = hostConnector(db, spec);
   const pulls = startPulls({
@@ -64,6 +65,7 @@ function startTestPulls(
     instances,
     intake: change(intake),
     db,
+    silentMs,
     node: newId(),
     log: quietLog,
   });
@@ -212,4 +214,20 @@ test("a lease is held by one, extended by its holder, and given back by nobody e
   expect(await takeLease(db, "l", "b", 60_000)).toBe(true);
   await giveBackLease(db, "l", "b");
   expect(await takeLease(db, "l", "a", 300)).toBe(true);
+});
+
+test("a source that hangs and yields nothing any more is read anew, and says so meanwhile", async () => {
+  const { db } = await openTestStore();
+  const { source, spec } = makeSource(3);
+  source.hang = true;
+  const { pulls } = startTestPulls(db, spec, undefined, 500);
+  await eventually(() => source.reads.length >= 2, "the second reading");
+  // It was told to give up its first call, and goes on from where it was.
+  expect(source.signals[0]?.aborted).toBe(true);
+  expect(source.reads.slice(0, 2)).toEqual([null, 3]);
+  expect(pulls.status()[0]).toMatchObject({
+    failures: 1,
+    detail: expect.stringContaining("nothing was read"),
+  });
+  expect(await stored(db)).toHaveLength(3);
 });

@@ -18,7 +18,7 @@ const lookEveryMs = 2_000;
 const retryBackoff = { firstMs: 1_000, maxMs: 5 * 60_000 };
 
 /** A source that has not been read for this long is not read, whatever its connection says; milliseconds. */
-const silentMs = 10 * 60_000;
+const usualSilentMs = 10 * 60_000;
 
 export interface PullStatus {
   company: string;
@@ -35,6 +35,8 @@ export interface PullParts {
   instances: Instances;
   intake: Intake;
   db: Database;
+  /** Milliseconds without a page after which a source is read anew (default: ten minutes). */
+  silentMs?: number;
   /** This node's name, as the holder of leases. */
   node: string;
   log: Log;
@@ -49,7 +51,7 @@ export interface Pulls {
 export function isRead({ startedAt, lastReadAt, failures }: PullStatus, now = Date.now()): boolean {
   // Between nodes a date travels as text.
   const last = new Date(lastReadAt ?? startedAt).getTime();
-  return failures === 0 && now - last < silentMs;
+  return failures === 0 && now - last < usualSilentMs;
 }
 
 interface Reader {
@@ -83,23 +85,32 @@ export async function eachPage<Some>(
 
 /** Reads one source until its signal aborts, the lease is lost, or the connector is closed. */
 async function read(parts: PullParts, status: PullStatus, held: AbortSignal): Promise<void> {
-  const { instances, intake, db } = parts;
+  const { instances, intake, db, silentMs = usualSilentMs } = parts;
   const { company, instance } = status;
   const { spec, client, signal: open } = await untilAborted(instances.open(company, instance), held);
   if (!spec.pull) return;
-  const signal = AbortSignal.any([held, open]);
+  const told = AbortSignal.any([held, open]);
+  // Whoever yields nothing at all, not even an empty page, hangs in a call that has no end.
+  const silence = new AbortController();
+  const minutes = Math.round(silentMs / 60_000);
+  const reason = `nothing was read for ${minutes} minutes: the source is read anew`;
+  const timer = setTimeout(() => silence.abort(new ConnectorError("transient", reason)), silentMs);
+  const signal = AbortSignal.any([told, silence.signal]);
   const saved = await loadCursor(db, company, instance);
   const cursor = saved === null ? null : readCursor(spec.cursor?.safeParse(saved), saved);
   try {
     await eachPage<Page<unknown>>(spec.pull.pages(client, cursor, signal), signal, async (page) => {
       await intake.acceptPage({ company, connector: instance }, page);
+      timer.refresh();
       Object.assign(status, { lastReadAt: new Date(), failures: 0, detail: null });
     });
   } catch (error) {
     // The end that it was told to come to is no failure of the source.
-    if (!signal.aborted) throw error;
+    if (!told.aborted) throw error;
+  } finally {
+    clearTimeout(timer);
   }
-  if (!signal.aborted) Object.assign(status, { failures: 0, detail: null });
+  if (!told.aborted) Object.assign(status, { failures: 0, detail: null });
 }
 
 function readCursor(parsed: { success: boolean; data?: unknown } | undefined, saved: unknown): unknown {

@@ -236,7 +236,10 @@ export interface ConnectorSpec<
   /** Signs in and looks, changes nothing. */
   check(client: Client, signal: AbortSignal): Promise<Health>;
   close(client: Client): Promise<void>;
-  /** Polling or streaming. Ends when `signal` aborts. A failed read throws: it is never an empty page. */
+  /**
+   * Polling or streaming. Ends when `signal` aborts. A failed read throws: it is never an empty page. A stream that finds
+   * nothing yields an empty page every few minutes: one that is silent for ten is taken to hang, and read anew.
+   */
   readonly pull?: {
     pages(
       client: Client,
