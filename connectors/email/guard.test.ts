@@ -48,6 +48,7 @@ describe("a customer's mail", () => {
     [headers({ "auto-submitted": "No (a person wrote this)" })],
     [headers({ precedence: "first-class" })],
     [headers({ "x-auto-response-suppress": "None" })],
+    [headers({ "x-auto-response-suppress": "DR, NDR, RN, NRN" })],
     [headers({ "return-path": "<ann@customer.example>" })],
     [{ subject: "Autoresponder of your shop does not work" }],
     [{ subject: "Automatic reply" + "er broken" }],

@@ -56,8 +56,8 @@ const machineHeaders = [
 function isAutoSubmitted(mail: ParsedMail): boolean {
   const submitted = first(mail, "auto-submitted").split(/[;\s(]/)[0] ?? "";
   if (submitted !== "" && submitted !== "no") return true;
-  const suppress = first(mail, "x-auto-response-suppress");
-  if (suppress !== "" && suppress !== "none") return true;
+  // Receipts and delivery reports (DR, NDR, RN, NRN) may be unwanted by people too.
+  if (/\b(all|autoreply|oof)\b/.test(first(mail, "x-auto-response-suppress"))) return true;
   if (first(mail, "precedence") === "auto_reply") return true;
   return machineHeaders.some((name) => !["", "no", "false"].includes(first(mail, name)));
 }

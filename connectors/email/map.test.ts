@@ -94,7 +94,7 @@ describe("a customer's mail", () => {
 
   test("with a date from the future, or none, is dated by the server", () => {
     const internalDate = new Date("2026-11-20T10:12:05Z");
-    for (const date of [new Date("2099-01-01T00:00:00Z"), null]) {
+    for (const date of [new Date("2099-01-01T00:00:00Z"), new Date("2026-11-20T13:12:00Z"), null]) {
       expect(only(events({ date }))).toMatchObject({ sentAt: internalDate });
     }
   });

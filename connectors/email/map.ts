@@ -62,11 +62,12 @@ function hintsOf(mail: ParsedMail, people: readonly MailAddress[], own: OwnAddre
   };
 }
 
-const dayMs = 86_400_000;
+/** How far the clocks of two servers may be apart, in milliseconds. */
+const clocksApartMs = 5 * 60_000;
 
 /** A mail's own date, where it is not ahead of the server's: clocks are wrong, and some dates are made up. */
 function sentAtOf({ date }: ParsedMail, internalDate: Date): Date {
-  return date !== null && date.getTime() <= internalDate.getTime() + dayMs ? date : internalDate;
+  return date !== null && date.getTime() <= internalDate.getTime() + clocksApartMs ? date : internalDate;
 }
 
 const person = (one: MailAddress | undefined) =>

@@ -171,6 +171,7 @@ export interface OutgoingTicket {
 
 /** A customer's message that is being answered. */
 export interface AnsweredMessage {
+  /** Sorts after the ids of all messages that came before. */
   readonly id: string;
   readonly externalId: string;
   readonly text: string;

@@ -53,7 +53,7 @@ export const markerHeaders = {
   draft: "X-Deskwire-Draft",
   id: "X-Deskwire-Id",
   ticket: "X-Deskwire-Ticket",
-  /** When the message that it answers was written: tells an older draft from a newer one. */
+  /** The core's id of the message that it answers: tells an older draft from a newer one. */
   answers: "X-Deskwire-Answers",
   /** `contentHash` of the draft as it was written. */
   hash: "X-Deskwire-Hash",

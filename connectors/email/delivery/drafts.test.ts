@@ -139,6 +139,13 @@ describeWith("dovecot", "drafts in a mailbox", () => {
     expect(await texts()).toEqual(["Second", "Other ticket"]);
   });
 
+  test("the draft for what came later replaces the one before, though the customer's clock was ahead at first", async () => {
+    const { parts, texts } = setUp();
+    await put(parts, { text: "First", message: later(3_600) });
+    await put(parts, { key: "message-2", text: "Second" });
+    expect(await texts()).toEqual(["Second"]);
+  });
+
   test("an older message's draft does not replace a newer one's", async () => {
     const { parts, texts } = setUp();
     await put(parts, { key: "message-2", text: "Second", message: later(1) });
@@ -248,7 +255,7 @@ describeWith("dovecot", "drafts in a mailbox", () => {
       draft: "message-2",
       id: "d",
       ticket: "ticket-1",
-      answers: later(1).sentAt.toISOString(),
+      answers: "message-2",
     };
     const { raw } = await composeReply(parts.sender, { ...draft, key: "message-2" }, markers, new Date());
     await dovecot.append(user, "Entwürfe", raw, { flags: ["\\Draft"] });

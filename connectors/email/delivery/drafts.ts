@@ -66,8 +66,7 @@ export function putDraft(
       await removeMails(session, await untouchedOf(session, earlier.filter(isOlderThan(draft))));
       return { externalId: externalIdOf(session.drafts, found), created: false };
     }
-    if (earlier.some((mail) => (mail.answersAt ?? 0) > draft.message.sentAt.getTime()))
-      return { skipped: "superseded" };
+    if (!earlier.every(isOlderThan(draft))) return { skipped: "superseded" };
     if (mails.some(isWrittenByHand(new Set(thread.references), people))) return { skipped: "edited" };
     const replaced = await untouchedOf(session, earlier);
     if (replaced.length < earlier.length) return { skipped: "edited" };
@@ -106,7 +105,7 @@ export function markersOf(draft: OutgoingDraft) {
     draft: draft.idempotencyKey,
     id: draft.id,
     ticket: draft.ticket.id,
-    answers: draft.message.sentAt.toISOString(),
+    answers: draft.message.id,
   };
 }
 
@@ -155,7 +154,8 @@ function isWrittenByHand(
 }
 
 function isOlderThan(draft: OutgoingDraft): (mail: IndexedMail) => boolean {
-  return (mail) => (mail.answersAt ?? 0) <= draft.message.sentAt.getTime();
+  // By the order in which messages came: what customers' clocks say is not to be relied on.
+  return (mail) => (mail.answered ?? "") <= markerValue(draft.message.id);
 }
 
 function externalIdOf({ uidValidity }: HeaderIndex, mail: IndexedMail): string {

@@ -15,8 +15,8 @@ export interface IndexedMail {
   readonly ticket: string | null;
   readonly hash: string | null;
   readonly reply: string | null;
-  /** Milliseconds since 1970, of the message that a draft of ours answers. */
-  readonly answersAt: number | null;
+  /** The core's id of the message that a draft of ours answers: ids sort by when messages came. */
+  readonly answered: string | null;
 }
 
 export interface HeaderIndex {
@@ -145,7 +145,6 @@ function readMail(uid: number, headers: Buffer): IndexedMail {
   }
   const marker = (name: keyof typeof markerHeaders) => values.get(markerHeaders[name].toLowerCase()) || null;
   const parents = ids(values.get("in-reply-to"));
-  const answersAt = Date.parse(marker("answers") ?? "");
   return {
     uid,
     messageId: ids(values.get("message-id"))[0] ?? null,
@@ -160,7 +159,7 @@ function readMail(uid: number, headers: Buffer): IndexedMail {
     ticket: marker("ticket"),
     hash: marker("hash"),
     reply: marker("reply"),
-    answersAt: Number.isNaN(answersAt) ? null : answersAt,
+    answered: marker("answers"),
   };
 }
 

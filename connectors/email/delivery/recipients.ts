@@ -7,8 +7,11 @@ import { oneLine } from "./text.ts";
 const maxTo = 20;
 const maxCc = 50;
 
-/** Letters of any script, digits and signs as RFC 5322 allows without quotes. */
-const localPart = /^[^\s"(),:;<>@[\\\]\p{C}]{1,64}$/u;
+/**
+ * Letters of any script, digits and signs as RFC 5322 allows without quotes. Longer than the 64 of RFC 5321: services that
+ * answer by mail put long tokens into their Reply-To.
+ */
+const localPart = /^[^\s"(),:;<>@[\\\]\p{C}]{1,250}$/u;
 
 /**
  * An address in the form in which two spellings of it are equal: lower case, the domain in ASCII. Null for what is no
