@@ -73,10 +73,13 @@ function serverFaults(server: TestDovecot, user: string) {
     /** Breaks the folders on the disk, so that the server fails with `[SERVERBUG]`. */
     async breakDisk() {
       for (const folder of folders) {
-        const [cur, away] = [join(folder, "cur"), join(folder, "away")];
-        await rename(cur, away);
-        await writeFile(cur, "no folder");
-        mending.push(() => rm(cur).then(() => rename(away, cur)));
+        // All three: the server may do with what it remembers of one of them.
+        for (const part of ["tmp", "new", "cur"]) {
+          const [path, away] = [join(folder, part), join(folder, `away-${part}`)];
+          await rename(path, away);
+          await writeFile(path, "no folder");
+          mending.push(() => rm(path).then(() => rename(away, path)));
+        }
       }
     },
     async mend() {
