@@ -40,6 +40,7 @@ export function composer(options: ComposerOptions): { focus(): void } {
   const chips = part<HTMLElement>(form, "chips");
   const fault = part<HTMLElement>(form, "fault");
   const send = part<HTMLButtonElement>(form, "send");
+  const row = part<HTMLFieldSetElement>(form, "row");
   let files: File[] = [];
 
   const ready = () => field.value.trim() !== "" || files.length > 0;
@@ -127,5 +128,7 @@ export function composer(options: ComposerOptions): { focus(): void } {
     void submit();
     field.focus();
   });
+  // Until here, Enter would only have made a new line, and what was typed would have been lost.
+  row.disabled = false;
   return { focus: () => field.focus() };
 }

@@ -57,7 +57,7 @@ describeWith("chromium", "the demo page in a browser", (chromium) => {
   const chat = (page: Page) => page.frameLocator("iframe.panel");
   async function openChat(page: Page) {
     await page.locator("button[aria-expanded]").press("Enter");
-    await chat(page).locator("#field").waitFor();
+    await chat(page).locator("#field:enabled").waitFor();
   }
   async function say(page: Page, text: string) {
     await chat(page).locator("#field").fill(text);
