@@ -6,6 +6,7 @@ import { startEmbeddedPostgres } from "../store/embedded-postgres.ts";
 import { describeFolder, errorCode, isAlive } from "../store/postgres-folder.ts";
 import { isPostmaster, readPostmaster, stopPostmaster } from "../store/postmaster.ts";
 import { stopAbandonedDovecot } from "./dovecot-process.ts";
+import { stopAbandonedNats } from "./nats.ts";
 import type {} from "./postgres.ts";
 import { installMissingPrograms } from "./system-packages.ts";
 import { abandonedTempFolders, makeTempFolder } from "./temp-folder.ts";
@@ -37,6 +38,7 @@ async function removeAbandoned(): Promise<void> {
       await stopServer(join(path, "postgres"));
     }
     await stopAbandonedDovecot(home);
+    await stopAbandonedNats(home);
     await rm(home, { recursive: true, force: true });
   }
 }

@@ -22,6 +22,15 @@ const programs = {
     // The browser is content with any font; this one has Cyrillic.
     packages: ["chromium", "fonts-dejavu-core"],
   },
+  nats: {
+    paths: [
+      "/usr/sbin/nats-server",
+      "/usr/bin/nats-server",
+      "/usr/local/bin/nats-server",
+      "/opt/homebrew/bin/nats-server",
+    ],
+    packages: ["nats-server"],
+  },
   dovecot: { paths: ["/usr/sbin/dovecot"], packages: ["dovecot-imapd"] },
 } as const satisfies Record<string, SystemProgram>;
 
