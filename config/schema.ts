@@ -70,6 +70,39 @@ export const hubSchema = z.strictObject({
       poolSize: z.int().min(2).max(100).default(8).describe("Connections of one node."),
     })
     .prefault({}),
+  nats: z
+    .strictObject({
+      url: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          "Such as nats://nats.internal:4222; several, separated by commas, for a cluster. With it this node is one of many; without it, all is in one process.",
+        ),
+      user: z.string().min(1).optional().describe("Where the server asks for a user and a password."),
+      password: secret().optional(),
+      token: secret().optional().describe("Where the server asks for a token."),
+      replicas: z
+        .int()
+        .min(1)
+        .max(5)
+        .default(1)
+        .describe("Servers that keep each queued item. PostgreSQL has the messages themselves, so 1 is safe."),
+    })
+    .prefault({})
+    .describe("How nodes find each other."),
+  ledger: z
+    .strictObject({
+      everyMinutes: z
+        .int()
+        .min(0)
+        .max(1_440)
+        .default(60)
+        .describe("Minutes between two comparisons of each source with what is stored; 0 turns them off."),
+      windowHours: z.int().min(1).max(720).default(48).describe("How far back a comparison looks, in hours."),
+    })
+    .prefault({})
+    .describe("The completeness ledger: what a source holds and we do not is reported and fetched."),
   stateDir: z
     .string()
     .min(1)
