@@ -10,9 +10,10 @@ import {
   type UnclassifiedMessage,
 } from "../store/classifications.ts";
 import { isDataError } from "../store/database.ts";
-import { saveEach } from "./commits.ts";
-import { Unavailable } from "./failures.ts";
-import { createStepFailures, type StepParts } from "./step.ts";
+import type { MessageToDraft } from "../store/drafts.ts";
+import { saveEach, whileAway } from "./commits.ts";
+import { type Attempted, Unavailable } from "./failures.ts";
+import { createStepFailures, passOn, type StepParts } from "./step.ts";
 
 /** The beginning of a message that the model reads, in characters: labels are decided long before. */
 const readLength = 8_000;
@@ -42,7 +43,7 @@ function isOfOneMessage(error: unknown): boolean {
 }
 
 export function createClassifyHandler(parts: ClassifyParts): Handler {
-  const { db, queue, metrics, classify, signal } = parts;
+  const { db, claims, metrics, classify, signal } = parts;
   const failures = createStepFailures("classify", parts);
 
   /** A batch that fails is tried by halves, so that one message the model cannot take does not take others with it. */
@@ -72,13 +73,14 @@ export function createClassifyHandler(parts: ClassifyParts): Handler {
 
   const save = async (messages: UnclassifiedMessage[], results: NewClassification[]) => {
     const saved = await saveEach(results, async (some) => {
-      const moved = new Set(await saveClassifications(db, some));
-      return some.map(({ messageId }) => moved.has(messageId));
+      const rows = await whileAway(() => saveClassifications(db, some, claims.claimant), signal);
+      const moved = new Map(rows.map((row) => [row.id, row]));
+      return some.map(({ messageId }) => moved.get(messageId) ?? null);
     });
-    const moved = new Set<string>();
+    const moved: Array<MessageToDraft & Attempted> = [];
     for (const [index, { messageId }] of results.entries()) {
       const outcome = saved[index];
-      if (outcome && "result" in outcome && outcome.result) moved.add(messageId);
+      if (outcome && "result" in outcome && outcome.result) moved.push(outcome.result);
       const message = messages.find(({ id }) => id === messageId);
       if (!outcome || !("error" in outcome) || !message) continue;
       // The database being away says nothing of the message: it is handed over again.
@@ -99,8 +101,7 @@ export function createClassifyHandler(parts: ClassifyParts): Handler {
     if (results.length === 0) return;
     const moved = await save(messages, results);
     metrics.time("deskwire.step.time", performance.now() - started, { step: "classify" });
-    const onward = items.filter((item) => moved.has(item.id));
-    if (onward.length > 0) await queue.publish("draft", onward);
+    await passOn("draft", parts, moved);
   };
 
   return (items) => {

@@ -1,9 +1,33 @@
 /** Group commit for the steps' results, in which one bad item fails alone. */
+
+import { sleep } from "../lib/abort.ts";
+import { backoff } from "../lib/backoff.ts";
 import { createBatcher } from "../lib/batcher.ts";
-import { isDataError } from "../store/database.ts";
+import { isDatabaseAway, isDataError } from "../store/database.ts";
 
 /** Batches of this size, this many at once: enough to keep the database busy, few enough for its connections. */
 const bounds = { max: 64, lanes: 2 };
+
+/** Between two attempts while the database is away. */
+const awayBackoff = { firstMs: 200, maxMs: 2_000 };
+
+/**
+ * Does work again for as long as the database is away: what it is about to save may have cost an LLM call or a delivery.
+ * A connection that broke during a commit may mean that it is saved: work must do no harm when done twice.
+ * @param signal ends the waiting, with the database's error
+ */
+export async function whileAway<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (signal.aborted || !isDatabaseAway(error)) throw error;
+      await sleep(backoff(attempt, awayBackoff), signal).catch(() => {
+        throw error;
+      });
+    }
+  }
+}
 
 type Saved<Result> = { result: Result } | { error: unknown };
 
@@ -32,12 +56,22 @@ export interface Commits<Item, Result> {
   idle(): Promise<void>;
 }
 
+export interface CommitOptions {
+  /** The most items in one statement. */
+  max?: number;
+  /** The most statements at once. */
+  lanes?: number;
+  /** Given: commits wait while the database is away, until it aborts. */
+  patience?: AbortSignal;
+}
+
 /** @param save see `saveEach` */
 export function createCommits<Item, Result>(
   save: (items: Item[]) => Promise<Result[]>,
-  { max, lanes } = bounds,
+  { patience, ...options }: CommitOptions = {},
 ): Commits<Item, Result> {
-  const batcher = createBatcher((items: Item[]) => saveEach(items, save), { max, lanes });
+  const patiently = patience ? (items: Item[]) => whileAway(() => save(items), patience) : save;
+  const batcher = createBatcher((items: Item[]) => saveEach(items, patiently), { ...bounds, ...options });
   return {
     async add(item) {
       const saved = await batcher.add(item);

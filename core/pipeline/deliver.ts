@@ -6,6 +6,7 @@ import { type Delivery, loadToDeliver, type MessageToDeliver, saveDeliveries } f
 import { skip } from "../store/progress.ts";
 import { createCommits } from "./commits.ts";
 import { labelsOf } from "./draft.ts";
+import type { Attempted } from "./failures.ts";
 import { companyOf, handleClaimed, type StepParts } from "./step.ts";
 
 export interface DeliverParts extends StepParts {
@@ -47,18 +48,24 @@ function toOutgoing(message: MessageToDeliver): OutgoingDraft {
 
 export function createDeliverHandler(parts: DeliverParts): Handler {
   const { db, directory, metrics, put, signal } = parts;
-  const saves = createCommits<Delivery, void>(async (deliveries) => {
-    const moved = await saveDeliveries(db, deliveries);
-    metrics.count("deskwire.messages.ended", { outcome: "delivered" }, moved.length);
-    return deliveries.map(() => undefined);
-  });
-  const skips = createCommits<{ id: string; reason: string }, void>(async (items) => {
-    const ended = await skip(db, items);
-    metrics.count("deskwire.messages.ended", { outcome: "skipped" }, ended.length);
-    return items.map(() => undefined);
-  });
+  const saves = createCommits<Delivery, void>(
+    async (deliveries) => {
+      const moved = await saveDeliveries(db, deliveries);
+      metrics.count("deskwire.messages.ended", { outcome: "delivered" }, moved.length);
+      return deliveries.map(() => undefined);
+    },
+    { patience: signal },
+  );
+  const skips = createCommits<{ id: string; reason: string }, void>(
+    async (items) => {
+      const ended = await skip(db, items);
+      metrics.count("deskwire.messages.ended", { outcome: "skipped" }, ended.length);
+      return items.map(() => undefined);
+    },
+    { patience: signal },
+  );
 
-  return handleClaimed(
+  return handleClaimed<MessageToDeliver & Attempted>(
     "deliver",
     parts,
     (ids) => loadToDeliver(db, ids),

@@ -10,7 +10,8 @@ import {
   saveDrafts,
 } from "../store/drafts.ts";
 import { createCommits } from "./commits.ts";
-import { companyOf, handleClaimed, type StepParts } from "./step.ts";
+import type { Attempted } from "./failures.ts";
+import { companyOf, handleClaimed, passOn, type StepParts } from "./step.ts";
 
 export interface DraftParts extends StepParts {
   /** The drafter of a company, as its config has it now. */
@@ -45,24 +46,17 @@ function toRequest(message: MessageToDraft, companyName: string): DraftRequest {
 }
 
 export function createDraftHandler(parts: DraftParts): Handler {
-  const { db, queue, directory, drafterOf, signal } = parts;
-  type Item = { draft: NewDraft; company: string };
-  const saves = createCommits<Item, void>(async (items) => {
-    const moved = new Set(
-      await saveDrafts(
-        db,
-        items.map((item) => item.draft),
-      ),
-    );
-    const onward = items.filter((item) => moved.has(item.draft.messageId));
-    await queue.publish(
-      "deliver",
-      onward.map(({ draft, company }) => ({ id: draft.messageId, company })),
-    );
-    return items.map(() => undefined);
-  });
+  const { db, claims, directory, drafterOf, signal } = parts;
+  // A draft has cost an LLM call: while the database is away it waits here.
+  const saves = createCommits<NewDraft, void>(
+    async (drafts) => {
+      await passOn("deliver", parts, await saveDrafts(db, drafts, claims.claimant));
+      return drafts.map(() => undefined);
+    },
+    { patience: signal },
+  );
 
-  return handleClaimed(
+  return handleClaimed<MessageToDraft & Attempted>(
     "draft",
     parts,
     (ids) => loadToDraft(db, ids),
@@ -70,7 +64,7 @@ export function createDraftHandler(parts: DraftParts): Handler {
       const company = companyOf(directory, message.company);
       const drafter = await drafterOf(company.id);
       const result = await drafter.draft(toRequest(message, company.name), signal);
-      await saves.add({ company: company.id, draft: { id: newId(), messageId: message.id, ...result } });
+      await saves.add({ id: newId(), messageId: message.id, ...result });
     },
   );
 }

@@ -6,7 +6,7 @@ import { createMemoryQueue } from "../queue/memory.ts";
 import { saveClassifications } from "../store/classifications.ts";
 import { loadToDeliver, loadToDraft, saveDeliveries, saveDrafts } from "../store/drafts.ts";
 import { readTicket } from "../store/tickets.ts";
-import { openTestStore, quietLog } from "../testing/store.ts";
+import { noClaim, openTestStore, quietLog } from "../testing/store.ts";
 import { createIntake } from "./intake.ts";
 
 const source = { company: "acme", connector: "mail" };
@@ -46,10 +46,10 @@ async function openIntake() {
       language: null,
       outOfScope: null,
     };
-    await saveClassifications(db, [{ messageId, ...labels, model: "test" }]);
+    await saveClassifications(db, [{ messageId, ...labels, model: "test" }], noClaim);
     const id = newId();
     const rest = { language: null, writtenBy: "test", sources: [], notes: [], usage: null };
-    await saveDrafts(db, [{ id, messageId, text, ...rest }]);
+    await saveDrafts(db, [{ id, messageId, text, ...rest }], noClaim);
     return id;
   };
   return { db, intake, live, old, draft };

@@ -3,7 +3,7 @@ import { newId } from "../lib/ids.ts";
 import { saveClassifications } from "../store/classifications.ts";
 import type { Database } from "../store/database.ts";
 import { saveDeliveries, saveDrafts } from "../store/drafts.ts";
-import { newMessage, openTestStore, storeMessages } from "../testing/store.ts";
+import { newMessage, noClaim, openTestStore, storeMessages } from "../testing/store.ts";
 import { compareReply, NoOpenDraft, recordReply } from "./replies.ts";
 
 const source = { company: "acme", connector: "api" };
@@ -25,10 +25,10 @@ const record = (
 async function makeDraft(db: Database, delivered = true): Promise<string> {
   const [messageId] = (await storeMessages(db, [newMessage({ threadId: "t" })])) as [string];
   const labels = { type: "a", priority: "b", department: "c", detail: {}, language: null, outOfScope: null };
-  await saveClassifications(db, [{ messageId, ...labels, model: "test" }]);
+  await saveClassifications(db, [{ messageId, ...labels, model: "test" }], noClaim);
   const id = newId();
   const rest = { language: null, writtenBy: "test", sources: [], notes: [], usage: null };
-  await saveDrafts(db, [{ id, messageId, text: draftText, ...rest }]);
+  await saveDrafts(db, [{ id, messageId, text: draftText, ...rest }], noClaim);
   const delivery = { messageId, auditId: newId(), connector: "api", externalId: "note", created: true };
   if (delivered) await saveDeliveries(db, [delivery]);
   return id;

@@ -7,8 +7,16 @@ import { untilAborted } from "../lib/abort.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Queue, QueueItem, Step } from "../queue/queue.ts";
 import type { Database } from "../store/database.ts";
-import { claim, type Failure, fail, giveBackClaims, skip } from "../store/progress.ts";
-import { type Claims, claimMs } from "./claims.ts";
+import {
+  claim,
+  claimedStill,
+  type Failure,
+  fail,
+  freeClaims,
+  giveBackClaims,
+  skip,
+} from "../store/progress.ts";
+import type { Claims } from "./claims.ts";
 import { createCommits } from "./commits.ts";
 import { type Attempted, decide, type RetryPolicy } from "./failures.ts";
 import { stageOf } from "./stages.ts";
@@ -34,10 +42,13 @@ export function createStepFailures(
   step: Step,
   { db, log, metrics, policy, signal }: StepParts,
 ): StepFailures {
-  const writes = createCommits<Failure, void>(async (failures) => {
-    await fail(db, stageOf[step], failures);
-    return failures.map(() => undefined);
-  });
+  const writes = createCommits<Failure, void>(
+    async (failures) => {
+      await fail(db, stageOf[step], failures);
+      return failures.map(() => undefined);
+    },
+    { patience: signal },
+  );
   return {
     async add(message, error) {
       // A stop of this node is no failure: the message is taken up again.
@@ -63,56 +74,104 @@ export function companyOf(directory: CompanyDirectory, id: string): Company {
   return company;
 }
 
+/** What a claimed step works on: it may have been overtaken since it came in. */
+export type StepMessage = Attempted & { company: string; overtakenBy: string | null };
+
+/**
+ * Passes messages that this node has claimed to the next step: within the node where it has places for them, with what is
+ * loaded already, else through the queue.
+ */
+export async function passOn(
+  step: Step,
+  { db, queue, claims, log }: StepParts,
+  messages: StepMessage[],
+): Promise<void> {
+  const rest = queue.offer(
+    step,
+    messages.map((message) => ({ id: message.id, company: message.company, carried: message })),
+  );
+  if (rest.length === 0) return;
+  try {
+    await freeClaims(
+      db,
+      rest.map(({ id }) => id),
+      claims.claimant.node,
+    );
+  } catch (error) {
+    log.debug("claims run out by themselves", { error: (error as Error).message, messages: rest.length });
+  }
+  await queue.publish(step, rest);
+}
+
+/** A message that another attempt has claimed is handed over again after a pause. */
+class Claimed extends Error {}
+
 /**
  * Claims a batch, loads it and ends what has been overtaken; the rest goes to `work`, one by one, each with its claim
- * held until it is done.
+ * held until it is done. What the step before has passed on within the node is claimed and loaded already.
  */
-export function handleClaimed<Message extends { id: string; overtakenBy: string | null }>(
+export function handleClaimed<Message extends StepMessage>(
   step: Step,
   parts: StepParts,
-  load: (ids: string[]) => Promise<Message[]>,
-  work: (message: Message & Attempted) => Promise<void>,
+  load: (ids: string[]) => Promise<Array<Omit<Message, keyof Attempted> & { id: string }>>,
+  work: (message: Message) => Promise<void>,
 ): (items: QueueItem[]) => Array<Promise<void>> {
   const { db, claims, metrics, log, signal } = parts;
   const failures = createStepFailures(step, parts);
+  const { claimant } = claims;
 
   /** For work that was broken off; where that fails, the claims run out by themselves. */
   const giveBack = async (ids: string[]) => {
     try {
-      await giveBackClaims(db, stageOf[step], ids);
+      await giveBackClaims(db, stageOf[step], ids, claimant.node);
     } catch (error) {
       log.debug("claims could not be given back", { error: (error as Error).message, messages: ids.length });
     }
   };
 
-  const prepare = async (items: QueueItem[]): Promise<Map<string, Message & Attempted>> => {
-    const ids = items.map((item) => item.id);
-    const claimed = new Map(
-      (await claim(db, stageOf[step], ids, claimMs)).map((waiting) => [waiting.id, waiting]),
+  const endOvertaken = async (messages: Message[]): Promise<Message[]> => {
+    const overtaken = messages.flatMap(({ id, overtakenBy }) =>
+      overtakenBy ? [{ id, reason: overtakenBy }] : [],
     );
-    if (claimed.size === 0) return new Map();
-    claims.hold([...claimed.keys()]);
+    if (overtaken.length === 0) return messages;
+    const ended = await skip(db, overtaken);
+    metrics.count("deskwire.messages.ended", { outcome: "skipped" }, ended.length);
+    for (const { id } of overtaken) claims.drop(step, id);
+    return messages.filter(({ overtakenBy }) => !overtakenBy);
+  };
+
+  const claimAndLoad = async (ids: string[]) => {
+    const claimed = new Map((await claim(db, stageOf[step], ids, claimant)).map((one) => [one.id, one]));
+    const others = ids.filter((id) => !claimed.has(id));
+    const busy = others.length > 0 ? await claimedStill(db, stageOf[step], others) : [];
+    if (claimed.size === 0) return { messages: [], busy };
+    claims.hold(step, [...claimed.keys()]);
+    const loaded = await load([...claimed.keys()]);
+    const messages = loaded.map((one) => ({ ...one, ...claimed.get(one.id) }) as Message);
+    return { messages, busy };
+  };
+
+  const prepare = async (items: QueueItem[]): Promise<Map<string, Message | "busy">> => {
+    const carried = items.flatMap((item) => (item.carried ? [item.carried as Message] : []));
+    claims.hold(
+      step,
+      carried.map(({ id }) => id),
+    );
+    const ids = items.flatMap((item) => (item.carried ? [] : [item.id]));
     try {
-      const ready = new Map<string, Message & Attempted>();
-      const overtaken: Array<{ id: string; reason: string }> = [];
-      for (const message of await load([...claimed.keys()])) {
-        if (message.overtakenBy) overtaken.push({ id: message.id, reason: message.overtakenBy });
-        else ready.set(message.id, { ...message, ...(claimed.get(message.id) as Attempted) });
-      }
-      if (overtaken.length > 0) {
-        const ended = await skip(db, overtaken);
-        metrics.count("deskwire.messages.ended", { outcome: "skipped" }, ended.length);
-      }
-      for (const id of claimed.keys()) if (!ready.has(id)) claims.drop(id);
+      const { messages, busy } = ids.length > 0 ? await claimAndLoad(ids) : { messages: [], busy: [] };
+      const ready = new Map<string, Message | "busy">(busy.map((id) => [id, "busy"]));
+      for (const message of await endOvertaken([...carried, ...messages])) ready.set(message.id, message);
+      for (const { id } of items) if (!ready.has(id)) claims.drop(step, id);
       return ready;
     } catch (error) {
-      for (const id of claimed.keys()) claims.drop(id);
-      await giveBack([...claimed.keys()]);
+      for (const { id } of items) claims.drop(step, id);
+      await giveBack(items.map(({ id }) => id));
       throw error;
     }
   };
 
-  const one = async (message: Message & Attempted) => {
+  const one = async (message: Message) => {
     const started = performance.now();
     let underWay = true;
     try {
@@ -128,7 +187,7 @@ export function handleClaimed<Message extends { id: string; overtakenBy: string 
       await new Promise(setImmediate);
       if (!underWay) await giveBack([message.id]);
     } finally {
-      claims.drop(message.id);
+      claims.drop(step, message.id);
     }
   };
 
@@ -136,6 +195,7 @@ export function handleClaimed<Message extends { id: string; overtakenBy: string 
     const batch = prepare(items);
     return items.map(async (item) => {
       const message = (await batch).get(item.id);
+      if (message === "busy") throw new Claimed("another attempt is under way");
       if (message) await one(message);
     });
   };

@@ -78,6 +78,8 @@ function createChannel() {
   /** Items in work by id, and whether they were published again meanwhile: then they are handed over once more. */
   const inWork = new Map<string, { again: boolean }>();
   const timers = new Set<NodeJS.Timeout>();
+  /** Items that have a place but are not in work yet. */
+  let admitted = 0;
   let consumer: { options: ConsumeOptions; handler: Handler } | undefined;
   let planned = false;
   let closed = false;
@@ -88,7 +90,8 @@ function createChannel() {
       const current = inWork.get(item.id);
       // What made it due again may have come after the work had looked at it.
       if (current) current.again = true;
-      else if (!waiting.has(item.id) && lanes.add(item)) waiting.add(item.id);
+      else if (!waiting.has(item.id) && lanes.add({ id: item.id, company: item.company }))
+        waiting.add(item.id);
     }
     plan();
   };
@@ -111,8 +114,10 @@ function createChannel() {
     const left = (places.get(item.company) ?? 1) - 1;
     if (left > 0) places.set(item.company, left);
     else places.delete(item.company);
-    if (failed) addLater(item);
-    else if (again) add([item]);
+    // What was loaded for it before may be out of date.
+    const { id, company } = item;
+    if (failed) addLater({ id, company });
+    else if (again) add([{ id, company }]);
     if (inWork.size === 0) {
       for (const done of idlers) done();
       idlers = [];
@@ -122,31 +127,46 @@ function createChannel() {
   const pump = () => {
     planned = false;
     while (consumer && lanes.size > 0 && inWork.size < consumer.options.concurrency) {
-      const { options, handler } = consumer;
-      let free = options.concurrency - inWork.size;
-      const items = lanes.take(Math.min(options.batch, free), (company) => {
-        const own = places.get(company) ?? 0;
-        if (own >= freeShare * free) return false;
-        places.set(company, own + 1);
-        free--;
-        return true;
-      });
+      const { batch, concurrency } = consumer.options;
+      const items = lanes.take(Math.min(batch, concurrency - inWork.size), admit);
       if (items.length === 0) return;
-      for (const { id } of items) {
-        waiting.delete(id);
-        inWork.set(id, { again: false });
-      }
-      const works = handOver(handler, items);
-      items.forEach((item, index) => {
-        (works[index] ?? Promise.resolve()).then(
-          () => settle(item, false),
-          () => settle(item, true),
-        );
-      });
+      for (const { id } of items) waiting.delete(id);
+      start(consumer.handler, items);
     }
+  };
+  /** Takes a place for an item of the company, where it may have one. */
+  const admit = (company: string): boolean => {
+    const free = (consumer?.options.concurrency ?? 0) - inWork.size - admitted;
+    const own = places.get(company) ?? 0;
+    if (own >= freeShare * free) return false;
+    places.set(company, own + 1);
+    admitted++;
+    return true;
+  };
+  const start = (handler: Handler, items: QueueItem[]) => {
+    admitted = 0;
+    for (const { id } of items) inWork.set(id, { again: false });
+    const works = handOver(handler, items);
+    items.forEach((item, index) => {
+      (works[index] ?? Promise.resolve()).then(
+        () => settle(item, false),
+        () => settle(item, true),
+      );
+    });
   };
   return {
     add,
+    offer(items: QueueItem[]): QueueItem[] {
+      if (!consumer || lanes.size > 0) return items;
+      const { handler, options } = consumer;
+      const refused: QueueItem[] = [];
+      const taken: QueueItem[] = [];
+      for (const item of items) (!inWork.has(item.id) && admit(item.company) ? taken : refused).push(item);
+      for (let from = 0; from < taken.length; from += options.batch) {
+        start(handler, taken.slice(from, from + options.batch));
+      }
+      return refused;
+    },
     depth: () => ({ waiting: lanes.size, working: inWork.size }),
     consume(options: ConsumeOptions, handler: Handler): Consumer {
       if (consumer) throw new Error("this step has a consumer already");
@@ -185,9 +205,16 @@ export function createMemoryQueue(): Queue {
     deliver: createChannel(),
   };
   return {
-    ephemeral: true,
+    shared: false,
+    available: true,
     async publish(step, items) {
       channels[step].add(items);
+    },
+    offer: (step, items) => channels[step].offer(items),
+    // What the last process had queued went with it.
+    onGap(listener) {
+      listener();
+      return () => undefined;
     },
     consume: (step, options, handler) => channels[step].consume(options, handler),
     depth: () => ({

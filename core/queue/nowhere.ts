@@ -8,7 +8,10 @@ export function createNowhereQueue(): Queue {
     publish: async () => undefined,
     consume: () => ({ stop: async () => undefined }),
     depth: () => ({ classify: idle, draft: idle, deliver: idle }),
-    ephemeral: false,
+    offer: (_step, items) => items,
+    onGap: () => () => undefined,
+    shared: true,
+    available: true,
     close: async () => undefined,
   };
 }

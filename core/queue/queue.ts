@@ -9,6 +9,11 @@ export interface QueueItem {
   id: string;
   /** Shares are fair between companies. */
   company: string;
+  /**
+   * What the step before has loaded already, for items that stay within the node: `offer` hands it over, `publish` and
+   * whatever lies between nodes drop it. A handler must do without it.
+   */
+  carried?: unknown;
 }
 
 export interface ConsumeOptions {
@@ -29,13 +34,37 @@ export interface Consumer {
   stop(): Promise<void>;
 }
 
+export interface Depth {
+  /** Items that wait: on this node where the queue is its own, on all nodes where it is shared. */
+  waiting: number;
+  /** Items in work on this node. */
+  working: number;
+}
+
 export interface Queue {
+  /**
+   * Queues items; one that waits already is not queued twice. Never rejects: what finds no room, or finds the queue
+   * away, is dropped, and found again in the database by `recover`.
+   */
   publish(step: Step, items: QueueItem[]): Promise<void>;
+  /**
+   * Starts work at once on items for which this node's own consumer of the step has places, without a way through the queue. Work
+   * that has waited longer goes first: where items of the step wait, none is taken.
+   * @returns the items that were not taken: publish them
+   */
+  offer(step: Step, items: QueueItem[]): QueueItem[];
   /** One consumer a step and node. */
   consume(step: Step, options: ConsumeOptions, handler: Handler): Consumer;
-  /** Items that wait, and items in work, for each step. */
-  depth(): Record<Step, { waiting: number; working: number }>;
-  /** True where a restart of this node loses what is queued, so that all open messages are to be queued again. */
-  readonly ephemeral: boolean;
+  depth(): Record<Step, Depth>;
+  /** True where nodes share it; false where it is this process's own, and dies with it. */
+  readonly shared: boolean;
+  /**
+   * Told when what was queued may be lost (at the start, after the server was away or wiped): all open messages are to
+   * be queued again. A listener that comes after a gap which nobody was told of is told at once.
+   * @returns the function that ends the subscription
+   */
+  onGap(listener: () => void): () => void;
+  /** False while the queue's server does not answer. */
+  readonly available: boolean;
   close(): Promise<void>;
 }

@@ -1,5 +1,7 @@
 /** What the classifier said of a message. */
 import type { Runner } from "./database.ts";
+import { conversationOf, inTicket, type MessageToDraft } from "./drafts.ts";
+import type { Claimant, Waiting } from "./progress.ts";
 
 export interface UnclassifiedMessage {
   id: string;
@@ -36,17 +38,25 @@ export interface NewClassification {
   model: string;
 }
 
-/** Stores labels and moves their messages on, in one statement. @returns the ids of those that moved */
-export async function saveClassifications(runner: Runner, items: NewClassification[]): Promise<string[]> {
-  const rows = await runner.query<{ id: string }>(
+/**
+ * Stores labels and moves their messages on, in one statement, each with a claim for its draft.
+ * @returns those that moved, with all that a draft needs
+ */
+export async function saveClassifications(
+  runner: Runner,
+  items: NewClassification[],
+  { node, ms }: Claimant,
+): Promise<Array<MessageToDraft & Waiting>> {
+  return runner.query<MessageToDraft & Waiting & { id: string }>(
     "save-classifications",
     `WITH i AS MATERIALIZED (
        SELECT * FROM json_to_recordset($1::json) AS i("messageId" uuid, type text, priority text, department text,
          detail jsonb, language text, "outOfScope" real, model text)
      ), moved AS (
-       UPDATE progress p SET stage = 'classified', classified_at = clock_timestamp(), attempts = 0, error = NULL
+       UPDATE progress p SET stage = 'classified', classified_at = clock_timestamp(), attempts = 0, error = NULL,
+         claimed_by = $2, claimed_until = clock_timestamp() + $3 * interval '1 ms'
        FROM i WHERE p.message_id = i."messageId" AND p.stage = 'received' AND p.outcome IS NULL
-       RETURNING p.message_id, p.ticket_id, p.company
+       RETURNING p.message_id, p.ticket_id, p.company, p.attempts, p.received_at
      ), stored AS (
        INSERT INTO classifications (message_id, ticket_id, company, type, priority, department, detail, language,
          out_of_scope, model)
@@ -54,8 +64,10 @@ export async function saveClassifications(runner: Runner, items: NewClassificati
          i."outOfScope", i.model
        FROM moved m JOIN i ON i."messageId" = m.message_id
      )
-     SELECT message_id AS id FROM moved`,
-    [JSON.stringify(items)],
+     SELECT ${inTicket}, talk.entries AS conversation, p.attempts,
+       (extract(epoch FROM clock_timestamp() - p.received_at) * 1000)::float8 AS "ageMs"
+     FROM moved p JOIN i c ON c."messageId" = p.message_id JOIN messages m ON m.id = p.message_id
+     JOIN tickets t ON t.id = m.ticket_id CROSS JOIN LATERAL (${conversationOf}) AS talk`,
+    [JSON.stringify(items), node, ms],
   );
-  return rows.map((row) => row.id);
 }

@@ -33,6 +33,19 @@ export function isDataError(error: unknown): boolean {
   return typeof code === "string" && /^(22|23|54)/.test(code);
 }
 
+/** SQLSTATEs and socket errors that say that the database is away or overloaded, not that a statement was wrong. */
+const awayCodes = /^(08|28|3D|53|57)...$|^(25006|55000|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT)$/;
+/** What pg says without a code. */
+const awayMessages =
+  /timeout exceeded when trying to connect|Connection terminated|connection error and is not queryable|after calling end/;
+
+/** True where the database could not be reached or could not do its work: the same statement may go through later. */
+export function isDatabaseAway(error: unknown): boolean {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  if (typeof code === "string" && awayCodes.test(code)) return true;
+  return typeof message === "string" && awayMessages.test(message);
+}
+
 /** How often work that lost a deadlock is done in all. */
 const deadlockAttempts = 4;
 

@@ -1,6 +1,7 @@
 /** Drafts: what they are written from, how they are kept, and how they are delivered. */
 import type { SourceData } from "../../plugins/contract/events.ts";
 import type { Runner } from "./database.ts";
+import type { Claimant, Waiting } from "./progress.ts";
 
 /** The most earlier entries of a ticket that a draft is written from. */
 export const conversationLength = 12;
@@ -43,7 +44,7 @@ export interface MessageInTicket {
 }
 
 // An automatic mail after the message (skipped at intake) does not make its draft useless; anything else from the requester does.
-const inTicket = `
+export const inTicket = `
   m.id, m.company, m.connector, m.external_id AS "externalId", m.ticket_id AS "ticketId", t.thread_id AS "threadId",
   t.subject, json_build_object('name', t.requester_name, 'email', t.requester_email, 'externalId',
     t.requester_external_id) AS requester, m.text, m.quoted, m.source_data AS "sourceData", m.sent_at AS "sentAt", c.language, c.detail AS labels,
@@ -53,18 +54,21 @@ const inTicket = `
          AND n.id > m.id AND n.sender = 'requester' AND q.outcome IS DISTINCT FROM 'skipped')
        THEN 'superseded' END AS "overtakenBy"`;
 
+/** The newest entries of the ticket of message `m` up to the message itself, oldest first. */
+export const conversationOf = `
+  SELECT json_agg(e ORDER BY e.id) AS entries FROM (
+    SELECT id, sender AS "from", author_name AS name, left(text, ${readLength}) AS text, sent_at AS at FROM messages n
+    WHERE n.ticket_id = m.ticket_id AND n.id <= m.id ORDER BY n.id DESC LIMIT ${conversationLength}) AS e`;
+
 export type MessageToDraft = MessageInTicket & { conversation: ConversationRow[] };
 
-/** Messages with their conversation: the newest entries of the ticket up to the message itself, oldest first. */
+/** Messages with their conversation. */
 export async function loadToDraft(runner: Runner, ids: string[]): Promise<MessageToDraft[]> {
   return runner.query<MessageToDraft & { id: string }>(
     "load-to-draft",
     `SELECT ${inTicket}, talk.entries AS conversation
      FROM messages m JOIN tickets t ON t.id = m.ticket_id LEFT JOIN classifications c ON c.message_id = m.id
-     CROSS JOIN LATERAL (
-       SELECT json_agg(e ORDER BY e.id) AS entries FROM (
-         SELECT id, sender AS "from", author_name AS name, left(text, ${readLength}) AS text, sent_at AS at FROM messages n
-         WHERE n.ticket_id = m.ticket_id AND n.id <= m.id ORDER BY n.id DESC LIMIT ${conversationLength}) AS e) AS talk
+     CROSS JOIN LATERAL (${conversationOf}) AS talk
      WHERE m.id = ANY($1::uuid[])`,
     [ids],
   );
@@ -81,29 +85,6 @@ export interface NewDraft {
   usage: unknown;
 }
 
-/** Stores drafts and moves their messages on, in one statement. @returns the ids of the messages that moved */
-export async function saveDrafts(runner: Runner, items: NewDraft[]): Promise<string[]> {
-  const rows = await runner.query<{ id: string }>(
-    "save-drafts",
-    `WITH i AS MATERIALIZED (
-       SELECT * FROM json_to_recordset($1::json) AS i(id uuid, "messageId" uuid, text text, language text,
-         "writtenBy" text, sources jsonb, notes jsonb, usage jsonb)
-     ), moved AS (
-       UPDATE progress p SET stage = 'drafted', drafted_at = clock_timestamp(), attempts = 0, error = NULL,
-         claimed_until = NULL
-       FROM i WHERE p.message_id = i."messageId" AND p.stage = 'classified' AND p.outcome IS NULL
-       RETURNING p.message_id, p.ticket_id, p.company
-     ), stored AS (
-       INSERT INTO drafts (id, message_id, ticket_id, company, text, language, written_by, sources, notes, usage)
-       SELECT i.id, m.message_id, m.ticket_id, m.company, i.text, i.language, i."writtenBy", i.sources, i.notes, i.usage
-       FROM moved m JOIN i ON i."messageId" = m.message_id
-     )
-     SELECT message_id AS id FROM moved`,
-    [JSON.stringify(items)],
-  );
-  return rows.map((row) => row.id);
-}
-
 export type MessageToDeliver = MessageInTicket & {
   draft: {
     id: string;
@@ -113,6 +94,39 @@ export type MessageToDeliver = MessageInTicket & {
     sources: Array<{ title: string; path: string; url?: string }>;
   };
 };
+
+/**
+ * Stores drafts and moves their messages on, in one statement, each with a claim for its delivery.
+ * @returns those that moved, with all that a delivery needs
+ */
+export async function saveDrafts(
+  runner: Runner,
+  items: NewDraft[],
+  { node, ms }: Claimant,
+): Promise<Array<MessageToDeliver & Waiting>> {
+  return runner.query<MessageToDeliver & Waiting & { id: string }>(
+    "save-drafts",
+    `WITH i AS MATERIALIZED (
+       SELECT * FROM json_to_recordset($1::json) AS i(id uuid, "messageId" uuid, text text, language text,
+         "writtenBy" text, sources jsonb, notes jsonb, usage jsonb)
+     ), moved AS (
+       UPDATE progress p SET stage = 'drafted', drafted_at = clock_timestamp(), attempts = 0, error = NULL,
+         claimed_by = $2, claimed_until = clock_timestamp() + $3 * interval '1 ms'
+       FROM i WHERE p.message_id = i."messageId" AND p.stage = 'classified' AND p.outcome IS NULL
+       RETURNING p.message_id, p.ticket_id, p.company, p.attempts, p.received_at
+     ), stored AS (
+       INSERT INTO drafts (id, message_id, ticket_id, company, text, language, written_by, sources, notes, usage)
+       SELECT i.id, m.message_id, m.ticket_id, m.company, i.text, i.language, i."writtenBy", i.sources, i.notes, i.usage
+       FROM moved m JOIN i ON i."messageId" = m.message_id
+     )
+     SELECT ${inTicket}, json_build_object('id', d.id, 'text', d.text, 'language', d.language, 'writtenBy',
+         d."writtenBy", 'sources', d.sources) AS draft, p.attempts,
+       (extract(epoch FROM clock_timestamp() - p.received_at) * 1000)::float8 AS "ageMs"
+     FROM moved p JOIN i d ON d."messageId" = p.message_id JOIN messages m ON m.id = p.message_id
+     JOIN tickets t ON t.id = m.ticket_id LEFT JOIN classifications c ON c.message_id = m.id`,
+    [JSON.stringify(items), node, ms],
+  );
+}
 
 export async function loadToDeliver(runner: Runner, ids: string[]): Promise<MessageToDeliver[]> {
   return runner.query<MessageToDeliver & { id: string }>(

@@ -4,6 +4,7 @@ import pg from "pg";
 import type { Connection } from "./database.ts";
 import * as base from "./migrations/0001-base.ts";
 import * as threads from "./migrations/0002-threads.ts";
+import * as claimants from "./migrations/0003-claimants.ts";
 
 interface Migration {
   up(knex: Knex): Promise<void>;
@@ -14,6 +15,7 @@ interface Migration {
 const migrations: Record<string, Migration> = {
   "0001-base": base,
   "0002-threads": threads,
+  "0003-claimants": claimants,
 };
 
 /** Advisory lock that a node holds while it migrates ("migr" in ASCII). */

@@ -83,7 +83,7 @@ function literal(value: unknown): string {
 
 const queries: Record<string, (db: Database) => Promise<unknown>> = {
   "what is due": (db) => takeDue(db, 60_000, 2_000),
-  "a claim": (db) => claim(db, "drafted", ids, 9_000),
+  "a claim": (db) => claim(db, "drafted", ids, { node: ids[0] as string, ms: 9_000 }),
   "messages to draft": (db) => loadToDraft(db, ids),
   "messages to deliver": (db) => loadToDeliver(db, ids),
   "the newest tickets": (db) => listTickets(db, "company-3", {}, { limit: 50 }),

@@ -27,35 +27,53 @@ export interface Waiting {
   ageMs: number;
 }
 
+/** Who holds a claim, and for how many milliseconds it holds without being extended. */
+export interface Claimant {
+  /** A UUID of the process. */
+  node: string;
+  ms: number;
+}
+
 /**
- * Takes messages that stand at `stage` for this node, so that no other works on them until the claim runs out.
- * @param claimMs milliseconds; extend it with `extendClaims` while the work goes on
+ * Takes messages that stand at `stage` for this node, so that no other works on them until the claim runs out; extend
+ * it with `extendClaims` while the work goes on.
  * @returns those that were free, with the attempts made so far
  */
 export async function claim(
   runner: Runner,
   stage: OpenStage,
   ids: string[],
-  claimMs: number,
+  { node, ms }: Claimant,
 ): Promise<Waiting[]> {
   return runner.query<Waiting & { id: string }>(
     "claim",
-    `UPDATE progress SET claimed_until = clock_timestamp() + $3 * interval '1 ms'
+    `UPDATE progress SET claimed_by = $3, claimed_until = clock_timestamp() + $4 * interval '1 ms'
      WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND outcome IS NULL
        AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
      RETURNING message_id AS id, attempts,
        (extract(epoch FROM clock_timestamp() - received_at) * 1000)::float8 AS "ageMs"`,
-    [ids, stage, claimMs],
+    [ids, stage, node, ms],
   );
 }
 
-/** Keeps the claims of messages that are still being worked on. */
-export async function extendClaims(runner: Runner, ids: string[], claimMs: number): Promise<void> {
+/** Which of these messages stand at `stage` and are being worked on. */
+export async function claimedStill(runner: Runner, stage: OpenStage, ids: string[]): Promise<string[]> {
+  const rows = await runner.query<{ id: string }>(
+    "claimed-still",
+    `SELECT message_id AS id FROM progress WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND outcome IS NULL
+       AND claimed_until >= clock_timestamp()`,
+    [ids, stage],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Keeps the claims of messages that this node is still working on; what another node has taken over stays its own. */
+export async function extendClaims(runner: Runner, ids: string[], { node, ms }: Claimant): Promise<void> {
   await runner.query(
     "extend-claims",
-    `UPDATE progress SET claimed_until = clock_timestamp() + $2 * interval '1 ms'
-     WHERE message_id = ANY($1::uuid[]) AND outcome IS NULL AND claimed_until IS NOT NULL`,
-    [ids, claimMs],
+    `UPDATE progress SET claimed_until = clock_timestamp() + $3 * interval '1 ms'
+     WHERE message_id = ANY($1::uuid[]) AND claimed_by = $2 AND claimed_until IS NOT NULL AND outcome IS NULL`,
+    [ids, node, ms],
   );
 }
 
@@ -68,13 +86,53 @@ export async function releaseAllClaims(runner: Runner): Promise<void> {
   );
 }
 
-/** Frees claims of work that was broken off, so that it is taken up again without waiting for them to run out. */
-export async function giveBackClaims(runner: Runner, stage: OpenStage, ids: string[]): Promise<void> {
+/** Frees claims of messages that are queued for whoever has room. */
+export async function freeClaims(runner: Runner, ids: string[], node: string): Promise<void> {
+  await runner.query(
+    "free-claims",
+    `UPDATE progress SET claimed_until = NULL
+     WHERE message_id = ANY($1::uuid[]) AND claimed_by = $2 AND outcome IS NULL`,
+    [ids, node],
+  );
+}
+
+/** Frees claims of work that was broken off and makes it due, so that it is taken up again without waiting for them to run out. */
+export async function giveBackClaims(
+  runner: Runner,
+  stage: OpenStage,
+  ids: string[],
+  node: string,
+): Promise<void> {
   await runner.query(
     "give-back-claims",
     `UPDATE progress SET claimed_until = NULL, due_at = least(due_at, clock_timestamp())
-     WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND outcome IS NULL`,
-    [ids, stage],
+     WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND claimed_by = $3 AND outcome IS NULL`,
+    [ids, stage, node],
+  );
+}
+
+/**
+ * Makes messages due whose claim has run out: their node is gone.
+ * @param graceMs milliseconds in which a node that was only slow may still extend it
+ */
+export async function sweepClaims(runner: Runner, graceMs: number): Promise<number> {
+  const rows = await runner.query(
+    "sweep-claims",
+    `UPDATE progress SET claimed_until = NULL, due_at = least(due_at, clock_timestamp())
+     WHERE outcome IS NULL AND claimed_until < clock_timestamp() - $1 * interval '1 ms' RETURNING 1`,
+    [graceMs],
+  );
+  return rows.length;
+}
+
+/** Makes all open messages due that nobody works on, but those that wait for their next attempt. */
+export async function makeAllDue(runner: Runner): Promise<void> {
+  await runner.query(
+    "make-all-due",
+    `UPDATE progress SET due_at = clock_timestamp()
+     WHERE outcome IS NULL AND error IS NULL AND due_at > clock_timestamp()
+       AND (claimed_until IS NULL OR claimed_until < clock_timestamp())`,
+    [],
   );
 }
 

@@ -64,7 +64,7 @@ export interface TestPipelineOptions {
 
 /** A queue that outlives a node, as one between nodes does: a start does not free other nodes' claims. */
 export function sharedQueue(): Queue {
-  return { ...createMemoryQueue(), ephemeral: false };
+  return { ...createMemoryQueue(), shared: true, onGap: () => () => undefined };
 }
 
 /** Starts a pipeline that is stopped when the test ends. */

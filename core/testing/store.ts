@@ -5,6 +5,7 @@ import { createLog } from "../lib/log.ts";
 import { type Database, openDatabase } from "../store/database.ts";
 import { insertMessages, type NewMessage } from "../store/messages.ts";
 import { migrate } from "../store/migrate.ts";
+import type { Claimant } from "../store/progress.ts";
 import { createTestDatabase, type TestDatabase } from "./postgres.ts";
 
 /** A log that says nothing but errors, so that what a test provokes does not fill the terminal. */
@@ -81,6 +82,9 @@ export function newMessage(fields: Partial<NewMessage> = {}): NewMessage {
     ...fields,
   };
 }
+
+/** A claim that has run out at once: for messages that are only brought to a stage. */
+export const noClaim: Claimant = { node: newId(), ms: 0 };
 
 /** Stores messages that are due for `recover` after `stalledMs` milliseconds. @returns their ids */
 export async function storeMessages(

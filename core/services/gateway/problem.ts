@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type ConnectorError, describeError, isConnectorError } from "../../../plugins/contract/errors.ts";
 import { BlobError } from "../../blobs/blobs.ts";
 import { Refused } from "../../hosting/push.ts";
+import { isDatabaseAway } from "../../store/database.ts";
 
 export const problemSchema = z.object({
   type: z.string().describe("about:blank, or the kind of problem"),
@@ -101,17 +102,6 @@ export function fromZod(error: z.ZodError): Problem {
     errors.length > shown.faults ? `; the first ${shown.faults} of ${errors.length} are named` : "";
   const detail = `some fields are not valid${more}`;
   return new Problem(422, { detail, errors: errors.slice(0, shown.faults), cause: error });
-}
-
-/** SQLSTATEs and socket errors that say that the database is away or overloaded, not that a statement was wrong. */
-const awayCodes = /^(08|28|3D|53|57)...$|^(25006|55000|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT)$/;
-/** What pg says without a code. */
-const awayMessages =
-  /timeout exceeded when trying to connect|Connection terminated|connection error and is not queryable|after calling end/;
-
-function isDatabaseAway({ code, message }: { code?: unknown; message?: unknown }): boolean {
-  if (typeof code === "string" && awayCodes.test(code)) return true;
-  return typeof message === "string" && awayMessages.test(message);
 }
 
 /** SQLSTATEs of values that PostgreSQL cannot hold: bad characters, dates out of range, more words than an index takes. */
