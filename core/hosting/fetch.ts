@@ -4,7 +4,8 @@ import { ConnectorError, isConnectorError } from "../../plugins/contract/errors.
 import { sleep } from "../lib/abort.ts";
 import { backoff } from "../lib/backoff.ts";
 import { createGate } from "../lib/gate.ts";
-import { limitBody } from "../lib/limit-body.ts";
+import { http } from "../lib/http.ts";
+import { HttpFailure } from "../lib/http-failure.ts";
 
 const defaultTimeoutMs = 15_000;
 const defaultAttempts = 3;
@@ -41,18 +42,20 @@ function errorFor(response: Response, what: string): ConnectorError {
 
 /**
  * What kept a request from being answered. Errors of a request that cannot be made (a bad address, a header that is not
- * valid) quote what was given, secrets included: nothing of them is passed on.
+ * valid) may quote what was given, secrets included: nothing of them is passed on.
  */
-function errorBefore(error: unknown, what: string): ConnectorError {
-  const cause = error instanceof TypeError ? error.cause : undefined;
-  if (!(cause instanceof Error) || (cause as NodeJS.ErrnoException).code === "ERR_INVALID_URL") {
+function errorBefore(error: unknown, what: string, timeoutMs: number): unknown {
+  if (!(error instanceof HttpFailure)) return error;
+  const { kind, code } = error;
+  if (kind === "invalid") {
     return new ConnectorError(
       "config",
       `${what} could not be made: its address or one of its headers is not valid`,
     );
   }
-  const { code } = cause as NodeJS.ErrnoException;
-  return new ConnectorError("transient", `${what} could not be reached (${code ?? cause.name})`);
+  if (kind === "timeout") return new ConnectorError("transient", `${what} took longer than ${timeoutMs} ms`);
+  const reason = code ?? (kind === "garbage" ? "no valid answer" : "the connection broke");
+  return new ConnectorError("transient", `${what} could not be reached (${reason})`);
 }
 
 /** @param limits of the connector: one gate holds for all requests of the instance on this node */
@@ -62,20 +65,14 @@ export function createConnectorFetch(limits: ConnectorSpec["limits"]): Connector
   const once: ConnectorFetch = async (url, init = {}) => {
     const { timeoutMs = defaultTimeoutMs, maxBytes = defaultMaxBytes, attempts: _, ...rest } = init;
     const what = `${rest.method ?? "GET"} ${shownUrl(url)}`;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = rest.signal ? AbortSignal.any([rest.signal, timeout]) : timeout;
     let response: Response;
     try {
-      // A redirect could carry credentials and customers' words to an address that nobody configured: it comes back.
-      response = await fetch(url, { redirect: "manual", ...rest, signal });
+      // Redirects come back: they could carry credentials and customers' words to an address that nobody configured.
+      response = await http(url, { ...rest, timeoutMs, maxBytes, dropErrorBodies: true });
     } catch (error) {
-      if (rest.signal?.aborted) throw rest.signal.reason;
-      if (timeout.aborted) throw new ConnectorError("transient", `${what} took longer than ${timeoutMs} ms`);
-      throw errorBefore(error, what);
+      throw errorBefore(error, what, timeoutMs);
     }
-    if (response.status < 400) return limitBody(response, maxBytes);
-    // Nobody reads the body: the connection must not wait for it. That it may break on the way changes nothing.
-    response.body?.cancel().catch(() => undefined);
+    if (response.status < 400) return response;
     throw errorFor(response, what);
   };
 

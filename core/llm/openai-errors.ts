@@ -1,6 +1,7 @@
 /** What the OpenAI client throws, as errors with a kind and with a message that says what to do. */
 import { APIConnectionError, APIError } from "openai";
 import { ConnectorError, type ErrorKind, isConnectorError } from "../../plugins/contract/errors.ts";
+import { BodyTooLarge } from "../lib/http-failure.ts";
 
 /** Waits longer than this are not believed. In milliseconds. */
 const longestWait = 3_600_000;
@@ -20,6 +21,8 @@ export interface ErrorContext {
 export function toDraftError(error: unknown, context: ErrorContext): ConnectorError {
   if (isConnectorError(error)) return error;
   if (error instanceof APIConnectionError) {
+    if (error.cause instanceof BodyTooLarge)
+      return new ConnectorError("transient", `The LLM's API sent too much: ${error.cause.message}.`);
     const reason = networkReason(error);
     return new ConnectorError(
       "transient",

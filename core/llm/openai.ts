@@ -2,7 +2,7 @@
 import OpenAI from "openai";
 import type { DrafterConfig } from "../../config/schema.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
-import { limitBody } from "../lib/limit-body.ts";
+import { http } from "../lib/http.ts";
 import type { Drafter, DraftRequest, DraftResult } from "./drafter.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { detectLanguage } from "./language.ts";
@@ -104,7 +104,8 @@ function createCall(
     logLevel: "off",
     timeout: config.timeoutMs,
     maxRetries: 0,
-    fetch: async (url, init) => limitBody(await fetch(url, init), maxAnswerBytes),
+    fetch: (url, init) =>
+      http(String(url), { ...init, timeoutMs: config.timeoutMs, maxBytes: maxAnswerBytes }),
   });
   const dialect: Dialect = { maxTokens: "max_tokens", temperature: true };
 
@@ -115,9 +116,7 @@ function createCall(
       [dialect.maxTokens]: config.maxTokens,
       ...(dialect.temperature ? { temperature: config.temperature } : {}),
     };
-    // The client's own time-out does not cover the body of an error.
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(config.timeoutMs)]);
-    return readAnswer(await client.chat.completions.create(body, { signal: deadline }));
+    return readAnswer(await client.chat.completions.create(body, { signal }));
   }
 
   return async (messages, signal) => {

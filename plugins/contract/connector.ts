@@ -41,7 +41,7 @@ export interface Conversations {
 export interface FetchOptions {
   /** Milliseconds for one attempt (default 15,000). */
   timeoutMs?: number;
-  /** The largest answer that is read, in bytes (default 10 MB): a larger one fails while it is read. */
+  /** The largest answer that is read, in bytes (default 10 MB): a larger one is an error. */
   maxBytes?: number;
   /** Attempts in all (default 3). A request that is neither idempotent nor carries an idempotency key should say 1. */
   attempts?: number;
@@ -49,7 +49,7 @@ export interface FetchOptions {
 
 /**
  * `fetch` with the connector's limits, time-outs, retries with back-off and `Retry-After`, and no secrets in errors.
- * Answers of 2xx and 3xx come back; others are thrown as `ConnectorError` (401, 403: auth; 429: rate_limited; 408, 5xx:
+ * Answers of 2xx and 3xx come back, with their whole body; redirects are not followed; others are thrown as `ConnectorError` (401, 403: auth; 429: rate_limited; 408, 5xx:
  * transient; other 4xx: permanent).
  */
 export type ConnectorFetch = (url: string, init?: RequestInit & FetchOptions) => Promise<Response>;
