@@ -36,15 +36,17 @@ export function createOpenAiDrafter({ config, knowledge, log, ...rest }: OpenAiD
   async function write(request: DraftRequest, signal: AbortSignal): Promise<DraftResult> {
     const started = performance.now();
     const language = languageOf(request);
-    const options = gather(retriever, request, language);
+    const options: PromptOptions = { ...gather(retriever, request, language), language };
     if (config.instructions) options.instructions = config.instructions;
     let answer = await ask(buildPrompt(request, options), signal);
+    let written = detectLanguage(answer.text);
     const notes: string[] = [];
-    if (language !== null && isOtherLanguage(answer.text, language)) {
+    if (language !== null && isOtherLanguage(answer.text, written, language)) {
       const first = answer;
       answer = await ask(buildPrompt(request, { ...options, insistOn: language }), signal);
       answer.usage = sumUsage(first.usage, answer.usage);
-      if (isOtherLanguage(answer.text, language)) {
+      written = detectLanguage(answer.text);
+      if (isOtherLanguage(answer.text, written, language)) {
         notes.push(`The draft is not in the customer's language (${languageName(language)}).`);
       }
     }
@@ -58,8 +60,8 @@ export function createOpenAiDrafter({ config, knowledge, log, ...rest }: OpenAiD
       model: writtenBy,
       ms: Math.round(performance.now() - started),
     });
-    const written = detectLanguage(answer.text) ?? language;
-    return { text: answer.text, language: written, writtenBy, sources, usage: answer.usage, notes };
+    const { text, usage } = answer;
+    return { text, language: written ?? language, writtenBy, sources, usage, notes };
   }
 
   return {
@@ -169,10 +171,8 @@ function sourcesOf({ articles, macros }: PromptOptions): DraftResult["sources"] 
   return [...sources.values()];
 }
 
-function isOtherLanguage(text: string, wanted: string): boolean {
-  if (text.length < sureLength) return false;
-  const detected = detectLanguage(text);
-  return detected !== null && detected !== wanted;
+function isOtherLanguage(text: string, detected: string | null, wanted: string): boolean {
+  return text.length >= sureLength && detected !== null && detected !== wanted;
 }
 
 function sumUsage(a: Answer["usage"], b: Answer["usage"]): Answer["usage"] {

@@ -18,6 +18,8 @@ export interface PromptOptions {
   macros: MacroHit[];
   /** The company's own wishes. */
   instructions?: string;
+  /** The customer's, where the caller has found out already. */
+  language?: string | null;
   /** ISO 639-1: said once more, after an answer in another language. */
   insistOn?: string;
 }
@@ -34,7 +36,7 @@ export function buildPrompt(request: DraftRequest, options: PromptOptions): Chat
 }
 
 function systemText(request: DraftRequest, options: PromptOptions): string {
-  const language = languageOf(request);
+  const language = options.language === undefined ? languageOf(request) : options.language;
   const rules = [
     `You write draft replies for the support team of ${request.companyName}. An agent reads every draft before it is sent.`,
     "",
@@ -129,7 +131,10 @@ function cut(text: string, limit: number): string {
   return `${head.trimEnd()}\n[… left out …]\n${tail.trimStart()}`;
 }
 
+// Made once: that takes longer than the rest of a prompt.
+const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
+
 /** "Russian" for ru. */
 export function languageName(code: string): string {
-  return new Intl.DisplayNames(["en"], { type: "language" }).of(code) ?? code;
+  return languageNames.of(code) ?? code;
 }
