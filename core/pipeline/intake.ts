@@ -130,10 +130,10 @@ export function createIntake(parts: IntakeParts): Intake {
   ): Promise<Accepted[]> => {
     const fresh = stored.filter((result, i) => !result.duplicate && messages[i]?.skip === null);
     if (fresh.length > 0) {
-      const items = fresh.map(({ messageId }) => ({ id: messageId, company: source.company }));
-      // In a queue that nodes share, what is offered would be lost with this node until it is seen to stand still.
-      const rest = queue.shared ? items : queue.offer("classify", items);
-      if (rest.length > 0) await queue.publish("classify", rest);
+      await queue.publish(
+        "classify",
+        fresh.map(({ messageId }) => ({ id: messageId, company: source.company })),
+      );
     }
     const skipped = messages.filter((message, i) => message.skip !== null && !stored[i]?.duplicate).length;
     const count = (result: string, by: number) => {
