@@ -1,16 +1,11 @@
 /** The queue of a single node: in memory, fair between companies, bounded. */
+import { createPlaces } from "./places.ts";
 import type { ConsumeOptions, Consumer, Handler, Queue, QueueItem, Step } from "./queue.ts";
 
 /** The most items of one company that wait at a step. More are dropped: `recover` finds them again in the database. */
 const maxPerCompany = 20_000;
 /** Milliseconds before an item whose handler failed is handed over again. */
 const pauseMs = 1_000;
-
-/**
- * A company has at most this many times as many items in work as there are free places: one alone takes up to seven in
- * eight, several take less each, and some stay free for those who come. So calls that hang hold up their own company alone.
- */
-const freeShare = 7;
 
 interface Lane {
   items: QueueItem[];
@@ -73,13 +68,10 @@ function createLanes() {
 function createChannel() {
   const lanes = createLanes();
   const waiting = new Set<string>();
-  /** How many items of each company are in work. */
-  const places = new Map<string, number>();
+  const places = createPlaces();
   /** Items in work by id, and whether they were published again meanwhile: then they are handed over once more. */
   const inWork = new Map<string, { again: boolean }>();
   const timers = new Set<NodeJS.Timeout>();
-  /** Items that have a place but are not in work yet. */
-  let admitted = 0;
   let consumer: { options: ConsumeOptions; handler: Handler } | undefined;
   let planned = false;
   let closed = false;
@@ -111,9 +103,7 @@ function createChannel() {
   const settle = (item: QueueItem, failed: boolean) => {
     const again = inWork.get(item.id)?.again;
     inWork.delete(item.id);
-    const left = (places.get(item.company) ?? 1) - 1;
-    if (left > 0) places.set(item.company, left);
-    else places.delete(item.company);
+    places.giveBack(item.company, 1);
     // What was loaded for it before may be out of date.
     const { id, company } = item;
     if (failed) addLater({ id, company });
@@ -136,15 +126,11 @@ function createChannel() {
   };
   /** Takes a place for an item of the company, where it may have one. */
   const admit = (company: string): boolean => {
-    const free = (consumer?.options.concurrency ?? 0) - inWork.size - admitted;
-    const own = places.get(company) ?? 0;
-    if (own >= freeShare * free) return false;
-    places.set(company, own + 1);
-    admitted++;
+    if (places.room(company, consumer?.options.concurrency ?? 0) === 0) return false;
+    places.take(company, 1);
     return true;
   };
   const start = (handler: Handler, items: QueueItem[]) => {
-    admitted = 0;
     for (const { id } of items) inWork.set(id, { again: false });
     const works = handOver(handler, items);
     items.forEach((item, index) => {
