@@ -8,9 +8,11 @@ import { ownAddresses } from "./delivery/recipients.ts";
 import { createSmtp, type Smtp } from "./delivery/smtp.ts";
 import { createSenderCap } from "./guard.ts";
 import type { ImapSettings } from "./imap/connection.ts";
+import type { KeyMaker } from "./imap/keyed-mails.ts";
 import type { PullParts } from "./imap/pull.ts";
 import type { MapSettings } from "./map.ts";
 import { refreshToken } from "./oauth.ts";
+import { keyOfHead, readMails } from "./read-mails.ts";
 import { createMailReader, type MailReader } from "./reading/reader.ts";
 
 export interface EmailClient {
@@ -19,6 +21,8 @@ export interface EmailClient {
   readonly pull: PullParts;
   readonly reader: MailReader;
   readonly map: MapSettings;
+  /** The keys of mails, remembered for as long as the connector is open. */
+  readonly keys: KeyMaker;
   readonly delivery: DeliveryParts;
   /** Null where the config names none. */
   readonly smtp: Smtp | null;
@@ -82,6 +86,16 @@ function openSmtp(ctx: Context<EmailConfig>, { timeoutMs }: ClientTuning): Smtp 
   });
 }
 
+/** To list a mail is not to take it in: it does not count against its sender. */
+function keyMaker(parts: Pick<EmailClient, "reader" | "map">): KeyMaker {
+  const unmoved = { ...parts, map: { ...parts.map, cap: { exceeded: () => false } } };
+  return {
+    ofHead: (mail) => keyOfHead(unmoved, mail),
+    ofWhole: async (mail) => (await readMails(unmoved, [mail]))[0]?.externalId ?? null,
+    remembered: new Map(),
+  };
+}
+
 /** Opens no connection: each part does so when it is first needed. */
 export function openClient(ctx: Context<EmailConfig>, tuning: ClientTuning = {}): EmailClient {
   const { config, log } = ctx;
@@ -105,6 +119,8 @@ export function openClient(ctx: Context<EmailConfig>, tuning: ClientTuning = {})
     subjectCode: config.ticketCode,
     timeZone: config.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
   };
+  const reader = createMailReader({ maxBytes, maxFiles, timeoutMs: readTimeoutMs });
+  const map = { own, agents: config.agents, cap: createSenderCap(config.perSenderPerHour) };
   return {
     ctx,
     imap,
@@ -117,8 +133,9 @@ export function openClient(ctx: Context<EmailConfig>, tuning: ClientTuning = {})
       pollSeconds: tuning.pollSeconds ?? pollSeconds,
       resyncDays,
     },
-    reader: createMailReader({ maxBytes, maxFiles, timeoutMs: readTimeoutMs }),
-    map: { own, agents: config.agents, cap: createSenderCap(config.perSenderPerHour) },
+    reader,
+    map,
+    keys: keyMaker({ reader, map }),
     delivery: { sender, mailbox, log, now: () => new Date() },
     smtp: openSmtp(ctx, tuning),
     once: createOnce(),

@@ -12,6 +12,7 @@ import { backfillPages } from "./imap/backfill.ts";
 import { connect } from "./imap/connection.ts";
 import { imapCursorSchema } from "./imap/cursor.ts";
 import { findSpecial, listFolders, resolveFolders } from "./imap/folders.ts";
+import { keyedMails, missedPages, placeOf, remember } from "./imap/keyed-mails.ts";
 import { examine } from "./imap/list-mails.ts";
 import { pullPages } from "./imap/pull.ts";
 import { readMails } from "./read-mails.ts";
@@ -66,9 +67,28 @@ async function withdrawAnswered(
   }
 }
 
+/** Mails that the hub has missed: read as if they had just come. */
+async function* readMissed(
+  client: EmailClient,
+  request: { since: Date; only: ReadonlySet<string> },
+  signal: AbortSignal,
+): AsyncGenerator<{ events: ConnectorEventInput[] }> {
+  for await (const { mails } of missedPages(client.pull, client.keys, request, signal)) {
+    const events: ConnectorEventInput[] = [];
+    for (const mail of mails) {
+      const read = await readMails(client, [mail]);
+      // The whole mail has the last word on its key.
+      remember(client.keys, placeOf(mail), read[0]?.externalId ?? null);
+      events.push(...read);
+    }
+    await withdrawAnswered(client, events, signal);
+    yield { events };
+  }
+}
+
 export const email = defineConnector({
   name: "email",
-  core: "^1.1",
+  core: "^1.2",
   config: emailConfig,
   cursor: imapCursorSchema,
   // One connection does all deliveries, one after the other: this only bounds how fast.
@@ -93,13 +113,22 @@ export const email = defineConnector({
         yield { events, cursor };
       }
     },
-    async *backfill(client, { since, path }: BackfillRequest, signal) {
+    async *backfill(client, { since, path, only }: BackfillRequest, signal) {
+      if (only && path === null) {
+        yield* readMissed(client, { since: since ?? new Date(0), only }, signal);
+        return;
+      }
       const { maxBytes } = client.ctx.config;
       const pages =
         path === null
           ? backfillPages(client.pull, since ?? new Date(0), signal)
           : filePages(path, since, { maxBytes }, signal);
       for await (const { mails } of pages) yield { events: await readMails(client, mails) };
+    },
+    async *list(client, request, signal) {
+      for await (const found of keyedMails(client.pull, client.keys, request, signal)) {
+        yield found.map(({ key, mail }) => ({ externalId: key, at: mail.internalDate }));
+      }
     },
     async reread(client, raw) {
       const place = { folder: "quarantine", role: "inbox", uid: 0, uidValidity: "0" } as const;

@@ -108,21 +108,26 @@ const wroteItself = (mail: ParsedMail) => {
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-function toReply(mail: ParsedMail, found: RawMail, settings: MapSettings): ConnectorEventInput[] {
+function toReply(
+  mail: ParsedMail,
+  found: RawMail,
+  externalId: string,
+  settings: MapSettings,
+): ConnectorEventInput {
   const to = [...mail.to, ...mail.cc];
   const thread = hintsOf(mail, to, settings.own);
   const { text } = stripReply(mail.text);
   const draftId = mail.headers.get("x-deskwire-id")?.[0]?.trim();
   const reply: Omit<AgentReply, "agent"> & { agent: AgentReply["agent"] } = {
     kind: "agent-reply",
-    externalId: apiReplyOf(mail, found.role) ?? mailKey(mail, bytesOf(found)),
+    externalId,
     thread,
     text: text || mail.subject || "(no text)",
     agent: person(mail.from[0]),
     sentAt: sentAtOf(mail, found.internalDate),
     ...(draftId !== undefined && uuid.test(draftId) && { draftId }),
   };
-  return [reply];
+  return reply;
 }
 
 /** The customer behind a mail: contact forms write in the mailbox's own name, and put the customer into Reply-To. */
@@ -146,8 +151,12 @@ function wordsOf(mail: ParsedMail): string {
   return [mail.subject, names && `[${names}]`].filter(Boolean).join("\n\n") || "(empty mail)";
 }
 
-function toMessage(mail: ParsedMail, found: RawMail, settings: MapSettings): ConnectorEventInput {
-  const externalId = mailKey(mail, bytesOf(found));
+function toMessage(
+  mail: ParsedMail,
+  found: RawMail,
+  externalId: string,
+  settings: MapSettings,
+): ConnectorEventInput {
   const skip = skipOf(mail, found, externalId, settings);
   const { text, quoted } = stripReply(mail.text);
   const people = [...mail.from, ...mail.replyTo, ...mail.to, ...mail.cc];
@@ -182,18 +191,33 @@ function deliveredTo(mail: ParsedMail, own: OwnAddresses): string | null {
   return addresses.find(own.has) ?? null;
 }
 
+/** What a mail counts as, and the key under which it is stored. */
+export interface Identity {
+  readonly kind: "message" | "agent-reply";
+  readonly externalId: string;
+}
+
 /**
- * The events of a mail: a customer's message, an agent's reply, or none where it is our own or concerns nobody.
- * A mail in INBOX is an agent's reply where an agent wrote it to others, as an answer to something.
+ * A customer's message, an agent's reply, or null where a mail is our own or concerns nobody. A mail in INBOX is an agent's
+ * reply where an agent wrote it to others, as an answer to something. The header alone tells, if it has a Message-ID.
  */
-export function toEvents(mail: ParsedMail, found: RawMail, settings: MapSettings): ConnectorEventInput[] {
-  if (isOwnWrite(mail, found, settings)) return [];
+export function identify(mail: ParsedMail, found: RawMail, settings: MapSettings): Identity | null {
+  if (isOwnWrite(mail, found, settings)) return null;
+  const externalId = apiReplyOf(mail, found.role) ?? mailKey(mail, bytesOf(found));
   const outside = [...mail.to, ...mail.cc].some(({ address }) => !isAgent(address, settings));
-  if (found.role === "sent") return wroteItself(mail) || !outside ? [] : toReply(mail, found, settings);
+  if (found.role === "sent")
+    return wroteItself(mail) || !outside ? null : { kind: "agent-reply", externalId };
   const [from] = mail.from;
   const answers = mail.inReplyTo.length > 0 || mail.references.length > 0;
   const byAgent = from !== undefined && isAgent(from.address, settings) && !wroteItself(mail);
   const elsewhere = mail.replyTo.some(({ address }) => !isAgent(address, settings));
-  if (byAgent && answers && outside && !elsewhere) return toReply(mail, found, settings);
-  return [toMessage(mail, found, settings)];
+  return { kind: byAgent && answers && outside && !elsewhere ? "agent-reply" : "message", externalId };
+}
+
+/** The event of a mail, or none where it is our own or concerns nobody. */
+export function toEvents(mail: ParsedMail, found: RawMail, settings: MapSettings): ConnectorEventInput[] {
+  const identity = identify(mail, found, settings);
+  if (identity === null) return [];
+  const toEvent = identity.kind === "message" ? toMessage : toReply;
+  return [toEvent(mail, found, identity.externalId, settings)];
 }

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { AgentReply, ConnectorEventInput, Person, SourceData } from "./events.ts";
 
 /** The version that a plugin's `core` range is checked against. */
-export const contractVersion = "1.1.0";
+export const contractVersion = "1.2.0";
 
 /** A place for log lines. Secrets passed in `fields` print as `[secret]`. */
 export interface Log {
@@ -110,6 +110,27 @@ export interface BackfillRequest {
   readonly since: Date | null;
   /** A file or folder to read instead of the source itself. */
   readonly path: string | null;
+  /**
+   * The hub has missed these, and wants no others: externalIds as `list` gave them. Others that come along are passed over,
+   * so a connector need not heed it; one that does spares itself and the source a whole reading.
+   */
+  readonly only?: ReadonlySet<string>;
+}
+
+/** A stretch of time, as the source keeps it: when items came to be there. */
+export interface ListRequest {
+  /** Nothing older is wanted. */
+  readonly since: Date;
+  /** Nothing newer is wanted. */
+  readonly until: Date;
+}
+
+/** An item that the source holds. */
+export interface ListedItem {
+  /** As `pages` would give it. */
+  readonly externalId: string;
+  /** When it came to be there, where that is known. */
+  readonly at?: Date;
 }
 
 /** A request as it came in, under the connector's own address `/connect/{company}/{instance}`. */
@@ -253,6 +274,12 @@ export interface ConnectorSpec<
       request: BackfillRequest,
       signal: AbortSignal,
     ): AsyncIterable<{ events: ConnectorEventInput[] }>;
+    /**
+     * Names what the source holds of a time, so that the hub can tell what it has missed: each message, agent's reply and
+     * item to reject that `pages` would have brought in this time, in any order, and nothing else. Reads ids alone, cheaply,
+     * and changes nothing. A list that cannot be completed throws: one that ends is taken to be whole.
+     */
+    list?(client: Client, request: ListRequest, signal: AbortSignal): AsyncIterable<ListedItem[]>;
     /** Reads an item of the quarantine once more, from the raw bytes that were kept. */
     reread?(client: Client, raw: Uint8Array, signal: AbortSignal): Promise<ConnectorEventInput[]>;
   };
