@@ -4,15 +4,12 @@ import type { Log, Page } from "../../plugins/contract/connector.ts";
 import { ConnectorError, describeError, isConnectorError } from "../../plugins/contract/errors.ts";
 import { sleep, untilAborted } from "../lib/abort.ts";
 import { backoff } from "../lib/backoff.ts";
-import { newId } from "../lib/ids.ts";
 import type { Intake } from "../pipeline/intake.ts";
 import { loadCursor } from "../store/cursors.ts";
 import type { Database } from "../store/database.ts";
-import { giveBackLease, takeLease } from "../store/leases.ts";
 import type { Instances } from "./instances.ts";
+import { withLease } from "./lease.ts";
 
-/** Milliseconds that a lease holds without being extended: how long a source waits after its node has died. */
-const leaseMs = 15_000;
 /** Milliseconds between two looks at which sources want reading. */
 const lookEveryMs = 2_000;
 const retryBackoff = { firstMs: 1_000, maxMs: 5 * 60_000 };
@@ -117,65 +114,6 @@ function readCursor(parsed: { success: boolean; data?: unknown } | undefined, sa
   if (!parsed) return saved;
   if (parsed.success) return parsed.data;
   throw new ConnectorError("config", "the saved cursor does not fit this version of the connector");
-}
-
-/** Extends a lease at intervals, and aborts where it is lost or may be. */
-function keepLease({ db, log }: PullParts, name: string, holder: string, takenAt: number) {
-  const lost = new AbortController();
-  let heldAt = takenAt;
-  let extending: Promise<void> | undefined;
-  const extend = async () => {
-    const asked = performance.now();
-    try {
-      if (await takeLease(db, name, holder, leaseMs)) heldAt = asked;
-      else lost.abort(new Error("the lease went to another node"));
-    } catch (error) {
-      log.warn("a lease could not be extended", { lease: name, error: describeError(error) });
-    }
-  };
-  const timer = setInterval(() => {
-    // A database that does not answer is no holder's excuse: another node may have the lease by now.
-    if (performance.now() - heldAt >= leaseMs) lost.abort(new Error("the lease has run out"));
-    extending ??= extend().finally(() => {
-      extending = undefined;
-    });
-  }, leaseMs / 5);
-  return {
-    lost: lost.signal,
-    /** Waits for an extension under way: it would take the lease again after it was given back. */
-    async end() {
-      clearInterval(timer);
-      await extending;
-    },
-  };
-}
-
-/** Holds the lease while `work` goes on; aborts it when the lease is lost. */
-async function withLease(
-  parts: PullParts,
-  name: string,
-  signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const { db, log } = parts;
-  // Each reader is a holder of its own: one that ends must not give back the lease of the one that follows it.
-  const holder = `${parts.node}/${newId()}`;
-  const asked = performance.now();
-  if (!(await takeLease(db, name, holder, leaseMs))) return;
-  const kept = keepLease(parts, name, holder, asked);
-  try {
-    await work(AbortSignal.any([signal, kept.lost]));
-  } finally {
-    await kept.end();
-    try {
-      await giveBackLease(db, name, holder);
-    } catch (error) {
-      log.warn("a lease could not be given back; it runs out by itself", {
-        lease: name,
-        error: describeError(error),
-      });
-    }
-  }
 }
 
 async function keepReading(parts: PullParts, status: PullStatus, signal: AbortSignal): Promise<void> {
