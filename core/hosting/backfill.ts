@@ -1,5 +1,5 @@
 /** Backfill: what a source held before it was read, or what lies in a file, taken into the history. */
-import type { AnyConnector, BackfillRequest, Log } from "../../plugins/contract/connector.ts";
+import type { BackfillRequest, Log } from "../../plugins/contract/connector.ts";
 import { ConnectorError, describeError } from "../../plugins/contract/errors.ts";
 import type { ConnectorEventInput } from "../../plugins/contract/events.ts";
 import { untilAborted } from "../lib/abort.ts";
@@ -10,11 +10,13 @@ import { audit } from "../store/audit.ts";
 import { lastRead } from "../store/cursors.ts";
 import type { Database } from "../store/database.ts";
 import { countKnown } from "../store/messages.ts";
-import type { Instances } from "./instances.ts";
+import type { Instances, OpenConnector } from "./instances.ts";
 import { eachPage } from "./pull.ts";
 
 /** Why a message that was imported has no draft. */
 export const importedSkip = "imported";
+/** What was this old when the hub came to know of it was history then, and gets no draft. Milliseconds. */
+export const historyMs = 7 * 86_400_000;
 /** How far the clocks of those who write and the hub's may be apart, in milliseconds. */
 const clockSlackMs = 15 * 60_000;
 
@@ -56,9 +58,23 @@ export const noFigures = (): BackfillFigures => ({
 
 type Page = { events: ConnectorEventInput[] };
 
-function backfillOf({ pull }: AnyConnector, { company, connector }: Source) {
-  if (pull?.backfill) return pull.backfill.bind(pull);
-  throw new ConnectorError("config", `the connector ${company}/${connector} cannot read what is old`);
+const cannotReadBack = ({ company, connector }: Source) =>
+  new ConnectorError("config", `the connector ${company}/${connector} cannot read what is old`);
+
+/**
+ * Reads from a source what it held before, page by page, and hands each page to `take`.
+ * @throws ConnectorError of kind `config` where the connector cannot do it, and what it throws
+ */
+export async function readBack(
+  { spec, client }: Pick<OpenConnector, "spec" | "client">,
+  source: Source,
+  request: BackfillRequest,
+  signal: AbortSignal,
+  take: (page: Page) => Promise<void>,
+): Promise<void> {
+  const pages = spec.pull?.backfill?.(client, request, signal);
+  if (!pages) throw cannotReadBack(source);
+  await eachPage<Page>(pages, signal, take);
 }
 
 /**
@@ -107,10 +123,10 @@ async function takePage(
 export async function backfill(parts: BackfillParts, options: BackfillOptions): Promise<void> {
   const { db, instances, log } = parts;
   const { company, connector, since, path, drafts, signal, figures } = options;
-  const { spec, client, signal: open } = await untilAborted(instances.open(company, connector), signal);
-  const read = backfillOf(spec, options);
+  const open = await untilAborted(instances.open(company, connector), signal);
+  if (!open.spec.pull?.backfill) throw cannotReadBack({ company, connector });
   const known = path === null ? await lastRead(db, company, connector) : null;
-  const ending = AbortSignal.any([signal, open]);
+  const ending = AbortSignal.any([signal, open.signal]);
   const note = () =>
     audit(db, [
       {
@@ -122,8 +138,7 @@ export async function backfill(parts: BackfillParts, options: BackfillOptions): 
       },
     ]);
   try {
-    const pages: AsyncIterable<Page> = read(client, { since, path }, ending);
-    await eachPage(pages, ending, (page) => takePage(parts, options, page, known));
+    await readBack(open, options, { since, path }, ending, (page) => takePage(parts, options, page, known));
   } catch (error) {
     try {
       await note();

@@ -15,14 +15,12 @@ import {
   type QuarantineFilter,
   type StoredItem,
 } from "../store/quarantine.ts";
-import { importedSkip } from "./backfill.ts";
+import { historyMs, importedSkip } from "./backfill.ts";
 import type { Instances } from "./instances.ts";
 
 /** The longest time for one item, in milliseconds. */
 const readingMs = 60_000;
 const pageSize = 100;
-/** What was this old when it came into quarantine was history then, and gets no draft now. Milliseconds. */
-const historyMs = 7 * 86_400_000;
 
 export interface RereadParts {
   db: Database;

@@ -42,6 +42,36 @@ export const metricTable = {
     labels: [],
     description: "Messages that stood still, or whose next attempt was due, and were queued again.",
   },
+  "deskwire.breaker.open": {
+    type: "gauge",
+    labels: ["kind"],
+    description: "Systems in trouble that this node leaves alone for now; kind is llm or connector.",
+  },
+  "deskwire.breaker.opened": {
+    type: "counter",
+    labels: ["kind"],
+    description: "Times that a system in trouble was left alone for a while.",
+  },
+  "deskwire.ledger.missing": {
+    type: "counter",
+    labels: ["connector"],
+    description: "Items that a source held and that had been missed, each counted once.",
+  },
+  "deskwire.ledger.healed": {
+    type: "counter",
+    labels: ["connector"],
+    description: "Missed items that were fetched from their source later.",
+  },
+  "deskwire.ledger.failures": {
+    type: "counter",
+    labels: ["connector"],
+    description: "Comparisons of a source with what is stored that failed.",
+  },
+  "deskwire.messages.overdue": {
+    type: "gauge",
+    labels: [],
+    description: "Messages of all companies that have been open for longer than an hour, 10,000 at most.",
+  },
   "deskwire.http.requests": {
     type: "counter",
     labels: ["route", "status"],

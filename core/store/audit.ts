@@ -10,6 +10,8 @@ export const auditActions = {
   "message.replayed": "A dead letter was brought back by an operator.",
   "quarantine.replayed": "An item of the quarantine was read once more by an operator, and taken in.",
   "history.imported": "An operator read what a source held before, or what lies in a file, into the history.",
+  "ledger.gap":
+    "A source held items that had been missed: how many, how many of them were fetched, and the ids of some.",
   "config.changed": "A company's changed configuration was taken up.",
   "config.refused": "A company's changed configuration was refused because of mistakes.",
   "connector.paused": "A connector was paused because its credentials were refused.",

@@ -5,6 +5,7 @@ import type { Connection } from "./database.ts";
 import * as base from "./migrations/0001-base.ts";
 import * as threads from "./migrations/0002-threads.ts";
 import * as claimants from "./migrations/0003-claimants.ts";
+import * as ledger from "./migrations/0004-ledger.ts";
 
 interface Migration {
   up(knex: Knex): Promise<void>;
@@ -16,6 +17,7 @@ const migrations: Record<string, Migration> = {
   "0001-base": base,
   "0002-threads": threads,
   "0003-claimants": claimants,
+  "0004-ledger": ledger,
 };
 
 /** Advisory lock that a node holds while it migrates ("migr" in ASCII). */
