@@ -111,8 +111,18 @@ function createServices(parts: Parts): void {
   if (is("ml")) broker.createService(classifierService({}));
   if (is("connectors")) {
     const node = broker.nodeID;
+    const { ledger } = config.hub;
     broker.createService(
-      connectorsService({ directory, instances, intake, db, node, log: logFor("connectors") }),
+      connectorsService({
+        directory,
+        instances,
+        intake,
+        db,
+        node,
+        metrics,
+        ledger,
+        log: logFor("connectors"),
+      }),
     );
   }
   if (is("pipeline")) {

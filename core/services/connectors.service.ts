@@ -2,9 +2,30 @@
 import type { Context, ServiceSchema } from "moleculer";
 import type { OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { putDraft } from "../hosting/deliver.ts";
+import { type LedgerSchedule, startLedger } from "../hosting/ledger-schedule.ts";
 import { isRead, type PullParts, type PullStatus, type Pulls, startPulls } from "../hosting/pull.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import { countOverdue, type LedgerRow, listRuns } from "../store/ledger.ts";
 
-export type ConnectorsParts = PullParts;
+export interface ConnectorsParts extends PullParts {
+  metrics: Metrics;
+  /** How often sources are compared with what is stored (0 for never), and how far back. */
+  ledger: { everyMinutes: number; windowHours: number };
+}
+
+/** The last comparison of a source with what is stored, as the API shows it. */
+export interface LedgerEntry {
+  attemptedAt: string;
+  checkedAt: string | null;
+  since: string | null;
+  until: string | null;
+  listed: number;
+  known: number;
+  passedOver: number;
+  healed: number;
+  stillMissing: number;
+  error: string | null;
+}
 
 /** A connector as the API shows it. */
 export interface ConnectorEntry {
@@ -15,6 +36,10 @@ export interface ConnectorEntry {
   detail: string | null;
   /** Null for a connector that is not read, since it is sent its messages. */
   source: { read: boolean; lastReadAt: string | null; failures: number } | null;
+  /** Null for a source that cannot be compared, or has not been yet. */
+  ledger: LedgerEntry | null;
+  /** Messages that have been open for longer than an hour. */
+  overdue: number;
 }
 
 interface DeliverParams {
@@ -23,18 +48,31 @@ interface DeliverParams {
   draft: OutgoingDraft;
 }
 
+function showRun(run: LedgerRow): LedgerEntry {
+  const { company: _, connector: __, ...figures } = run;
+  return {
+    ...figures,
+    attemptedAt: run.attemptedAt.toISOString(),
+    checkedAt: run.checkedAt?.toISOString() ?? null,
+    since: run.since?.toISOString() ?? null,
+    until: run.until?.toISOString() ?? null,
+  };
+}
+
 /** The connectors of a company, and how they are. */
-function list(
-  { directory, instances }: ConnectorsParts,
+async function list(
+  { directory, instances, db }: ConnectorsParts,
   sources: PullStatus[],
   company: string,
-): ConnectorEntry[] {
+): Promise<ConnectorEntry[]> {
+  const [runs, overdue] = await Promise.all([listRuns(db, company), countOverdue(db, company)]);
   const known = directory.get(company)?.connectors;
   return instances
     .status()
     .filter((status) => status.company === company)
     .map(({ instance, state, detail }) => {
       const source = sources.find((one) => one.company === company && one.instance === instance);
+      const run = runs.find(({ connector }) => connector === instance);
       return {
         name: instance,
         plugin: known?.get(instance)?.spec.name ?? instance,
@@ -47,12 +85,15 @@ function list(
               failures: source.failures,
             }
           : null,
+        ledger: run ? showRun(run) : null,
+        overdue: overdue.find(({ connector }) => connector === instance)?.count ?? 0,
       };
     });
 }
 
 export function connectorsService(parts: ConnectorsParts): ServiceSchema {
   let pulls: Pulls | undefined;
+  let ledger: LedgerSchedule | undefined;
   return {
     name: "connectors",
     actions: {
@@ -67,9 +108,12 @@ export function connectorsService(parts: ConnectorsParts): ServiceSchema {
     },
     async started() {
       pulls = startPulls(parts);
+      const { everyMinutes, windowHours } = parts.ledger;
+      const [everyMs, windowMs] = [everyMinutes * 60_000, windowHours * 3_600_000];
+      ledger = startLedger({ ...parts, everyMs, windowMs });
     },
     async stopped() {
-      await pulls?.stop();
+      await Promise.all([pulls?.stop(), ledger?.stop()]);
     },
   };
 }

@@ -95,22 +95,18 @@ export async function saveFailedRun(
   );
 }
 
-export interface LedgerRow extends LedgerFigures, SourceKey {
+/** The last comparison of a source; where none has come to its end, its times are null and its figures 0. */
+export interface LedgerRow extends Omit<LedgerFigures, "since" | "until">, SourceKey {
   attemptedAt: Date;
-  checkedAt: Date;
+  checkedAt: Date | null;
+  since: Date | null;
+  until: Date | null;
+  /** Why the last attempt failed, or could not fetch what was missing. */
   error: string | null;
 }
 
-/** The last comparison of each source of a company; where none has come to its end, its dates are null. */
-export async function listRuns(
-  runner: Runner,
-  company: string,
-): Promise<
-  Array<
-    Omit<LedgerRow, "since" | "until" | "checkedAt"> & Record<"since" | "until" | "checkedAt", Date | null>
-  >
-> {
-  return runner.query(
+export async function listRuns(runner: Runner, company: string): Promise<LedgerRow[]> {
+  return runner.query<LedgerRow & Record<string, unknown>>(
     "list-ledger-runs",
     `SELECT company, connector, attempted_at AS "attemptedAt", checked_at AS "checkedAt", error, since, until, listed, known,
        passed_over AS "passedOver", healed, still_missing AS "stillMissing"

@@ -110,6 +110,19 @@ export const ticketSchema = z.object({
   messages: z.array(message),
 });
 
+const ledger = z.object({
+  attemptedAt: time,
+  checkedAt: time.nullable().describe("The last comparison that came to its end; the figures are its own"),
+  since: time.nullable().describe("What came to the source between these two was compared"),
+  until: time.nullable(),
+  listed: z.int().describe("Items of the source: known, passed over, healed and still missing together"),
+  known: z.int().describe("Stored, or in quarantine, before the comparison"),
+  passedOver: z.int().describe("Agents' replies to people who never wrote: they belong to no ticket"),
+  healed: z.int().describe("Missed before, and fetched by the comparison"),
+  stillMissing: z.int(),
+  error: z.string().nullable().describe("Why the last attempt failed, or could not fetch what was missing"),
+});
+
 export const connectorListSchema = z.object({
   connectors: z.array(
     z.object({
@@ -127,6 +140,12 @@ export const connectorListSchema = z.object({
         })
         .nullable()
         .describe("Of connectors that are read, such as a mailbox."),
+      ledger: ledger
+        .nullable()
+        .describe("The last comparison of what the source holds with what is stored; null before the first."),
+      overdue: z
+        .int()
+        .describe("Messages that have been open for longer than an hour; at most 10,000 are counted."),
     }),
   ),
 });
