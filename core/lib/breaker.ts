@@ -35,10 +35,10 @@ export interface Breaker {
   readonly state: BreakerState;
 }
 
-/** How long it stays open, the first time and at most; each time is twice as long as the one before. In milliseconds. */
-const openTimes = { firstMs: 1_000, maxMs: 30_000 };
-/** Open times begin anew when it was closed for this long, in milliseconds. */
-const calmMs = 60_000;
+/** How long it stays open at most, the first time and later: each is twice the one before; half of it at least. Milliseconds. */
+const openTimes = { firstMs: 2_000, maxMs: 30_000 };
+/** Open times begin anew when it was closed for this long, in milliseconds, or after this many successes. */
+const calm = { ms: 60_000, successes: 100 };
 /** The longest that the other side may ask for, in milliseconds: somebody may have mended it meanwhile. */
 const longestAloneMs = 300_000;
 /** Milliseconds that a call waits for others before it is refused. */
@@ -51,9 +51,13 @@ const provenFrom = 4;
 const unlimitedFrom = 256;
 /** Opens by the share of failures among about the last 20 results, where successes keep them from being in a row. */
 const share = { weight: 1 / 20, most: 0.45 };
+/** A failure is forgotten once so many of the calls that were under way already have gone well. */
+const forgotten = 4;
 
 interface Call {
   isProbe: boolean;
+  /** Began after a failure, and before the next success of such a call. */
+  isDoubted: boolean;
   /** Calls that began before it last opened or closed say nothing any more. */
   spell: number;
 }
@@ -72,21 +76,27 @@ export function createBreaker({
   let openUntil = 0;
   let closedAt = now();
   let openings = 0;
+  /** Since it closed. */
+  let successes = 0;
   let inFlight = 0;
   /** Calls at once; grows by one with each success after it was open, which doubles it from round to round. */
   let limit = Number.POSITIVE_INFINITY;
-  let failuresInRow = 0;
   let failureShare = 0;
-  /** The one call that goes out between a failure and the next success. */
+  /** Failures since all was well, and successes since then of calls that had begun before. */
+  let doubt = { failures: 0, successes: 0 };
+  /** While in doubt, calls go out one by one. */
   let doubted: Call | undefined;
 
+  const trust = () => {
+    doubt = { failures: 0, successes: 0 };
+    doubted = undefined;
+  };
   const become = (next: BreakerState, openMs = 0) => {
     state = next;
     spell++;
     inFlight = 0;
-    failuresInRow = 0;
     failureShare = 0;
-    doubted = undefined;
+    trust();
     onChange?.(next, openMs);
   };
   /** Spread out, so that those who were refused do not come back together. */
@@ -95,7 +105,7 @@ export function createBreaker({
     return new Unavailable(what, cause, Math.ceil(left + random() * Math.max(1_000, left / 2)));
   };
   const open = (aloneMs = 0) => {
-    if (state === "closed" && now() - closedAt > calmMs) openings = 0;
+    if (state === "closed" && (now() - closedAt > calm.ms || successes >= calm.successes)) openings = 0;
     const full = Math.min(openTimes.maxMs, openTimes.firstMs * 2 ** Math.min(openings, 10));
     const openMs = Math.round(Math.max(full / 2 + (random() * full) / 2, Math.min(aloneMs, longestAloneMs)));
     openings++;
@@ -110,36 +120,40 @@ export function createBreaker({
     }
     return state;
   };
-  const mayStart = () => look() !== "open" && inFlight < limit && (failuresInRow === 0 || !doubted);
+  const mayStart = () => look() !== "open" && inFlight < limit && (doubt.failures === 0 || !doubted);
   const start = (): Call => {
-    const call = { isProbe: state === "half-open", spell };
+    const isDoubted = doubt.failures > 0;
+    const call = { isProbe: state === "half-open", isDoubted, spell };
     inFlight++;
-    if (failuresInRow > 0) doubted = call;
+    if (isDoubted) doubted = call;
     return call;
   };
-  const works = () => {
+  const works = (call: Call) => {
     if (state === "half-open") {
       become("closed");
       closedAt = now();
+      successes = 0;
     }
-    failuresInRow = 0;
+    successes++;
     failureShare *= 1 - share.weight;
-    doubted = undefined;
+    doubt.successes++;
+    if (call.isDoubted || doubt.successes >= forgotten * doubt.failures) trust();
     limit = limit + 1 >= unlimitedFrom ? Number.POSITIVE_INFINITY : limit + 1;
   };
   const fails = (aloneMs: number | null) => {
-    failuresInRow++;
+    doubt.failures++;
     failureShare = failureShare * (1 - share.weight) + share.weight;
     if (aloneMs !== null) open(aloneMs);
     else if (state === "half-open" || limit < provenFrom) open();
-    else if (failuresInRow >= threshold || failureShare >= share.most) open();
+    else if (doubt.failures >= threshold && doubt.failures >= doubt.successes) open();
+    else if (failureShare >= share.most) open();
     else if (Number.isFinite(limit)) limit = Math.ceil(limit / 2);
   };
   const end = (call: Call, found: Verdict) => {
     if (call.spell !== spell) return;
     inFlight--;
     if (doubted === call) doubted = undefined;
-    if (found === "works") works();
+    if (found === "works") works(call);
     else if (found === "trouble") fails(null);
     else if (found !== "ignore") fails(found.aloneMs);
     while (line.length > 0 && mayStart()) line.next(start());

@@ -1,8 +1,12 @@
 /** The drafter behind any API that speaks OpenAI's chat completions. */
+import { createHash } from "node:crypto";
 import OpenAI from "openai";
 import type { DrafterConfig } from "../../config/schema.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
+import type { Verdict } from "../lib/breaker.ts";
+import { type Breakers, createBreakers } from "../lib/breakers.ts";
 import { http } from "../lib/http.ts";
+import { Unavailable } from "../lib/unavailable.ts";
 import type { Drafter, DraftRequest, DraftResult } from "./drafter.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { detectLanguage } from "./language.ts";
@@ -23,15 +27,18 @@ export interface OpenAiDrafterOptions {
   /** Default: one made from `knowledge`. */
   retriever?: Retriever;
   log: Log;
+  /** Where the breaker of the API is found. Default: one of its own. */
+  breakers?: Breakers;
 }
 
 /**
  * A drafter that asks an LLM. One call per draft, two where the answer comes in another language than the customer's;
- * no retries beyond that, since the pipeline has its own. Each call ends after `config.timeoutMs`.
+ * no retries beyond that, since the pipeline has its own. Each call ends after `config.timeoutMs`. While the API is in
+ * trouble no call is made, and `draft` throws `Unavailable`.
  */
 export function createOpenAiDrafter({ config, knowledge, log, ...rest }: OpenAiDrafterOptions): Drafter {
   const retriever = rest.retriever ?? createRetriever(knowledge);
-  const ask = createCall(config);
+  const ask = guard(config, createCall(config), rest.breakers ?? createBreakers({ log }));
 
   async function write(request: DraftRequest, signal: AbortSignal): Promise<DraftResult> {
     const started = performance.now();
@@ -73,8 +80,12 @@ export function createOpenAiDrafter({ config, knowledge, log, ...rest }: OpenAiD
       } catch (error) {
         // Our own stop is no failure of the API.
         signal.throwIfAborted();
+        if (error instanceof Unavailable && error.cause === undefined) throw error;
         const said = `${request.subject ?? ""}\n${request.conversation.map(({ text }) => text).join("\n")}`;
-        throw toDraftError(error, { model: config.model, key: config.key?.reveal() || noKey, said });
+        const context = { model: config.model, key: config.key?.reveal() || noKey, said };
+        if (!(error instanceof Unavailable)) throw toDraftError(error, context);
+        // What the API said may quote the customer here as well.
+        throw new Unavailable(theLlm, toDraftError(error.cause, context), error.retryAfterMs);
       }
     },
   };
@@ -82,6 +93,8 @@ export function createOpenAiDrafter({ config, knowledge, log, ...rest }: OpenAiD
 
 /** The largest answer of an API that is read, in bytes: drafts are a thousandth of it. */
 const maxAnswerBytes = 4_000_000;
+
+const defaultBaseUrl = "https://api.openai.com/v1";
 
 /** Local servers want no key, the client wants one all the same. */
 const noKey = "no-key-needed";
@@ -92,13 +105,36 @@ interface Dialect {
   temperature: boolean;
 }
 
-function createCall(
-  config: DrafterConfig,
-): (messages: ChatMessage[], signal: AbortSignal) => Promise<Answer> {
+const theLlm = "the LLM";
+
+type Ask = (messages: ChatMessage[], signal: AbortSignal) => Promise<Answer>;
+
+/** Failures in a row after which an API is left alone. Calls cost money: a few are enough. */
+const breakerThreshold = 3;
+
+/** What an error says of the API: content that it refuses, or a request that it does not take, is no trouble of its own. */
+function verdictOf(error: unknown): Verdict {
+  if (error instanceof OpenAI.APIUserAbortError) return "ignore";
+  const { kind, retryAfterMs = 0 } = toDraftError(error, { model: "", key: noKey, said: "" });
+  if (kind === "rate_limited") return { aloneMs: retryAfterMs };
+  return kind === "permanent" || kind === "config" ? "works" : "trouble";
+}
+
+/** Calls go through the breaker of the API, which companies with the same key and model share. */
+function guard(config: DrafterConfig, ask: Ask, breakers: Breakers): Ask {
+  const { baseUrl = defaultBaseUrl, model, key } = config;
+  const account = createHash("sha256").update(JSON.stringify([baseUrl, model, key?.reveal() ?? null]));
+  const name = `the LLM ${model} at ${new URL(baseUrl).host}`;
+  const options = { what: theLlm, threshold: breakerThreshold, verdict: verdictOf };
+  const breaker = breakers.of("llm", account.digest("hex"), name, options);
+  return (messages, signal) => breaker.run(() => ask(messages, signal), signal);
+}
+
+function createCall(config: DrafterConfig): Ask {
   const client = new OpenAI({
     apiKey: config.key?.reveal() || noKey,
     // All that the client would otherwise look up in the environment.
-    baseURL: config.baseUrl ?? "https://api.openai.com/v1",
+    baseURL: config.baseUrl ?? defaultBaseUrl,
     organization: null,
     project: null,
     adminAPIKey: null,

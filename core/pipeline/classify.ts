@@ -2,6 +2,7 @@
 import type { ClassifyItem, ClassifyResponse } from "../../ml-service/classify-schema.ts";
 import { isConnectorError } from "../../plugins/contract/errors.ts";
 import { untilAborted } from "../lib/abort.ts";
+import { Unavailable } from "../lib/unavailable.ts";
 import type { Handler, QueueItem } from "../queue/queue.ts";
 import {
   loadUnclassified,
@@ -12,7 +13,7 @@ import {
 import { isDataError } from "../store/database.ts";
 import type { MessageToDraft } from "../store/drafts.ts";
 import { saveEach, whileAway } from "./commits.ts";
-import { type Attempted, Unavailable } from "./failures.ts";
+import type { Attempted } from "./failures.ts";
 import { createStepFailures, passOn, type StepParts } from "./step.ts";
 
 /** The beginning of a message that the model reads, in characters: labels are decided long before. */

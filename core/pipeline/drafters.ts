@@ -2,6 +2,7 @@
 import type { CompanyDirectory } from "../../config/directory.ts";
 import type { Company } from "../../config/types.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
+import type { Breakers } from "../lib/breakers.ts";
 import { createCompanyDrafter } from "../llm/company-drafter.ts";
 import type { Drafter } from "../llm/drafter.ts";
 import { loadKnowledge } from "../llm/knowledge.ts";
@@ -11,7 +12,7 @@ export interface Drafters {
   of(companyId: string): Promise<Drafter>;
 }
 
-async function makeDrafter(company: Company, log: Log): Promise<Drafter> {
+async function makeDrafter(company: Company, log: Log, breakers?: Breakers): Promise<Drafter> {
   const knowledge = await loadKnowledge(company);
   for (const { file, line, message } of knowledge.problems) {
     log.warn("an article or macro has a fault", {
@@ -20,17 +21,24 @@ async function makeDrafter(company: Company, log: Log): Promise<Drafter> {
       problem: message,
     });
   }
-  return createCompanyDrafter({ company, config: company.drafter, knowledge, log });
+  return createCompanyDrafter({
+    company,
+    config: company.drafter,
+    knowledge,
+    log,
+    ...(breakers && { breakers }),
+  });
 }
 
-export function createDrafters(directory: CompanyDirectory, log: Log): Drafters {
+/** @param breakers shared by companies that use the same LLM */
+export function createDrafters(directory: CompanyDirectory, log: Log, breakers?: Breakers): Drafters {
   const made = new Map<string, { digest: string; drafter: Promise<Drafter> }>();
   return {
     async of(companyId) {
       const company = companyOf(directory, companyId);
       const known = made.get(companyId);
       if (known?.digest === company.digest) return known.drafter;
-      const drafter = makeDrafter(company, log);
+      const drafter = makeDrafter(company, log, breakers);
       const entry = { digest: company.digest, drafter };
       made.set(companyId, entry);
       // A folder that could not be read is tried again with the next message.

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { ConnectorError, type ErrorKind } from "../../plugins/contract/errors.ts";
 import { textFault } from "../../plugins/contract/events.ts";
-import { decide, Unavailable } from "./failures.ts";
+import { Unavailable } from "../lib/unavailable.ts";
+import { decide } from "./failures.ts";
 
 const policy = { attempts: 3, firstRetryMs: 100 };
 const day = 24 * 3_600_000;
@@ -37,6 +38,11 @@ test("what a person must mend, a slow other side and parts that are away do not 
     expect(decide("deliver", { ...used, ageMs: 4 * day }, error, policy).retryInMs).toBeNull();
   }
   expect(decide("deliver", fresh, of("config"), policy).retryInMs).toBe(60_000);
+});
+
+test("what is left alone for a while is asked again when that is over", () => {
+  const refused = new Unavailable("the LLM", undefined, 20_000);
+  expect(decide("draft", fresh, refused, policy)).toMatchObject({ counts: false, retryInMs: 20_000 });
 });
 
 test("the longer a part is away, the less often it is asked, but never less than every 15 seconds", () => {

@@ -2,16 +2,9 @@
 import { describeError, isConnectorError, kindOf } from "../../plugins/contract/errors.ts";
 import { backoff } from "../lib/backoff.ts";
 import { storable } from "../lib/text.ts";
+import { Unavailable } from "../lib/unavailable.ts";
 import type { Step } from "../queue/queue.ts";
 import type { Failure } from "../store/progress.ts";
-
-/** A part of our own is away (no ml node, say): that says nothing of the message, so the attempt does not count. */
-export class Unavailable extends Error {
-  constructor(what: string, cause?: unknown) {
-    super(`${what} is not available`, { cause });
-    this.name = "Unavailable";
-  }
-}
 
 export interface RetryPolicy {
   /** Attempts at one stage before a message is dead. */
@@ -43,7 +36,7 @@ export interface Attempted {
 
 /** What the other side asked for, within reason: a plugin may hand over any number. */
 function askedMs(error: unknown): number {
-  const asked = isConnectorError(error) ? (error.retryAfterMs ?? 0) : 0;
+  const asked = isConnectorError(error) || error instanceof Unavailable ? (error.retryAfterMs ?? 0) : 0;
   return asked > 0 ? Math.min(asked, maxAskedMs) : 0;
 }
 

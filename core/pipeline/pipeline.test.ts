@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
 import { newId } from "../lib/ids.ts";
+import { Unavailable } from "../lib/unavailable.ts";
 import { revive } from "../store/progress.ts";
 import { testCompany, testDirectory } from "../testing/company.ts";
 import {
@@ -16,7 +17,6 @@ import {
   tally,
 } from "../testing/pipeline.ts";
 import { eventually, newMessage, openTestStore, storeMessages } from "../testing/store.ts";
-import { Unavailable } from "./failures.ts";
 import { recordReply } from "./replies.ts";
 
 const many = (count: number, fields = {}) => Array.from({ length: count }, () => newMessage(fields));

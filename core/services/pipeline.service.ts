@@ -3,7 +3,7 @@ import { Errors, type ServiceBroker, type ServiceSchema } from "moleculer";
 import type { ClassifyResponse } from "../../ml-service/classify-schema.ts";
 import type { Delivered } from "../../plugins/contract/connector.ts";
 import { type DeliveryResult, unwrap } from "../hosting/deliver.ts";
-import { Unavailable } from "../pipeline/failures.ts";
+import { Unavailable } from "../lib/unavailable.ts";
 import {
   type Pipeline,
   type PipelineOptions,
