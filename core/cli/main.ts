@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: deskwire start | check | backfill | replay. */
+/** The command line: deskwire start | check | backfill | ledger | replay. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../config/mistakes.ts";
@@ -10,6 +10,7 @@ deskwire check [--live]               look for mistakes in the configuration, st
                                       with --live sign in to what each connector connects to
 deskwire backfill COMPANY/CONNECTOR [--since DATE|30d|12w] [--from FILE_OR_FOLDER] [--draft]
                                       read old messages into the history; with --draft they get drafts
+deskwire ledger [COMPANY[/CONNECTOR]]   compare what sources hold with what is stored, fetch what was missed
 deskwire replay [--company ID] [--all] [MESSAGE …]
                                       bring dead letters back to the stage where they died
 deskwire replay --quarantine [--list] [--company ID] [ITEM …]
@@ -50,6 +51,7 @@ async function main(argv: string[]): Promise<number> {
     const { since, from, draft } = values;
     return (await import("./backfill.ts")).backfill(project, { target: rest[0], since, from, draft });
   }
+  if (command === "ledger") return (await import("./ledger.ts")).ledger(project, rest[0]);
   if (command === "replay") {
     const { company = null, all, list } = values;
     if (values.quarantine)

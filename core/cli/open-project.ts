@@ -24,6 +24,8 @@ export interface OpenProject {
   /** What it takes in is taken up by the running hub within a second or two, or by the next one that starts. */
   readonly intake: Intake;
   readonly logFor: LogFor;
+  /** How far back the ledger looks, in milliseconds. */
+  readonly ledgerWindowMs: number;
   /** Closes all; stops the embedded database where nobody else uses it. */
   close(): Promise<void>;
 }
@@ -56,7 +58,9 @@ export async function openProject(dir: string, part: string, signal?: AbortSigna
     const metrics = { count: () => undefined, time: () => undefined, set: () => undefined };
     const intake = createIntake({ db, blobs, queue, metrics, log: logFor("intake"), stalledMs: 0 });
     releaser.add("the intake", () => intake.idle());
-    return { db, blobs, directory, instances, intake, logFor, close: () => releaser.release() };
+    const ledgerWindowMs = hub.ledger.windowHours * 3_600_000;
+    const close = () => releaser.release();
+    return { db, blobs, directory, instances, intake, logFor, ledgerWindowMs, close };
   } catch (error) {
     await releaser.release();
     throw error;

@@ -65,6 +65,12 @@ export default defineConnector({
         yield { events: wanted.slice(i, i + 2).map((one) => toEvent(one, config.mended)) };
       }
     },
+    async *list({ config }, { since, until }) {
+      for (const { id: externalId, at } of config.items) {
+        const time = new Date(at);
+        if (time >= since && time <= until) yield [{ externalId, at: time }];
+      }
+    },
     async reread({ config }, raw) {
       return [toEvent(item.parse(JSON.parse(new TextDecoder().decode(raw))), config.mended)];
     },
