@@ -8,7 +8,9 @@ import {
   kindOf,
 } from "../../plugins/contract/errors.ts";
 import { untilAborted } from "../lib/abort.ts";
-import type { Instances } from "./instances.ts";
+import type { Breaker, Verdict } from "../lib/breaker.ts";
+import { Unavailable } from "../lib/unavailable.ts";
+import type { Instances, OpenConnector } from "./instances.ts";
 
 /** The longest time that one delivery may take, in milliseconds. */
 const timeoutMs = 60_000;
@@ -16,7 +18,35 @@ const timeoutMs = 60_000;
 /** A result that keeps its kind on its way between nodes, where an error would lose its class. */
 export type DeliveryResult =
   | Delivered
-  | { failed: { kind: ErrorKind; message: string; retryAfterMs: number | null } };
+  | {
+      failed: {
+        kind: ErrorKind;
+        message: string;
+        retryAfterMs: number | null;
+        /** False where the other side is in trouble or has too much to do: that is no attempt at this delivery. */
+        tried: boolean;
+      };
+    };
+
+/** Failures in a row after which a helpdesk is left alone. */
+const breakerThreshold = 5;
+
+/** What an error says of the helpdesk. Refused credentials have a pause of their own. */
+function verdictOf(error: unknown): Verdict {
+  const kind = kindOf(error);
+  if (error instanceof Closing || kind === "auth" || kind === "config") return "ignore";
+  if (kind === "rate_limited") return { aloneMs: (isConnectorError(error) && error.retryAfterMs) || 0 };
+  return kind === "transient" ? "trouble" : "works";
+}
+
+/** The connector is being closed: what then breaks off is no trouble of the helpdesk. */
+class Closing extends Error {}
+
+function breakerOf({ breakers }: Instances, company: string, instance: string): Breaker {
+  const key = `${company}/${instance}`;
+  const what = `the system behind ${key}`;
+  return breakers.of("connector", key, what, { what, threshold: breakerThreshold, verdict: verdictOf });
+}
 
 /**
  * Attempts under way on this node, by connector and idempotency key. An attempt that outlives its caller's patience would
@@ -30,21 +60,39 @@ async function put(
   instance: string,
   draft: OutgoingDraft,
 ): Promise<Delivered> {
-  const { spec, client, signal, gate } = await instances.open(company, instance);
+  const breaker = breakerOf(instances, company, instance);
+  breaker.check();
+  const { spec, client, signal, gate } = await opened(instances, breaker, company, instance);
   const { deliver } = spec;
   if (!deliver) return { externalId: draft.id, created: true };
   const running = underWay.get(instances) ?? new Map<string, Promise<Delivered>>();
   underWay.set(instances, running);
   const key = JSON.stringify([company, instance, draft.idempotencyKey]);
   const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const write = async () => {
+    try {
+      return await deliver.put(client, draft, within);
+    } catch (error) {
+      throw signal.aborted ? new Closing("the connector was closed meanwhile", { cause: error }) : error;
+    }
+  };
   let attempt = running.get(key);
   if (!attempt) {
-    attempt = gate(async () => deliver.put(client, draft, within), within);
+    attempt = gate(() => breaker.run(write, within), within);
     running.set(key, attempt);
     const done = () => running.delete(key);
     attempt.then(done, done);
   }
   return untilAborted(attempt, within);
+}
+
+/** A system that lets nobody in is in as much trouble as one that takes no drafts. */
+async function opened(instances: Instances, breaker: Breaker, company: string, instance: string) {
+  try {
+    return await instances.open(company, instance);
+  } catch (error) {
+    return breaker.run((): Promise<OpenConnector> => Promise.reject(error));
+  }
 }
 
 /** Puts a draft; a connector without `deliver` leaves it in the history, where it can be read. */
@@ -57,15 +105,19 @@ export async function putDraft(
   try {
     return await put(instances, company, instance, draft);
   } catch (error) {
-    await instances.report(company, instance, error);
-    const retryAfterMs = (isConnectorError(error) ? error.retryAfterMs : undefined) ?? null;
-    return { failed: { kind: kindOf(error), message: describeError(error), retryAfterMs } };
+    const tried = !(error instanceof Unavailable);
+    if (tried) await instances.report(company, instance, error);
+    const told = isConnectorError(error) || !tried ? (error as { retryAfterMs?: number }).retryAfterMs : null;
+    return {
+      failed: { kind: kindOf(error), message: describeError(error), retryAfterMs: told ?? null, tried },
+    };
   }
 }
 
 /** The other end of `putDraft`: throws what failed, as it was. */
 export function unwrap(result: DeliveryResult): Delivered {
   if (!("failed" in result)) return result;
-  const { kind, message, retryAfterMs } = result.failed;
+  const { kind, message, retryAfterMs, tried } = result.failed;
+  if (tried === false) throw new Unavailable("the helpdesk", new Error(message), retryAfterMs ?? undefined);
   throw new ConnectorError(kind, message, retryAfterMs === null ? {} : { retryAfterMs });
 }

@@ -5,6 +5,8 @@ import type { AnyConnector, Context, Conversations, Log } from "../../plugins/co
 import { ConnectorError, describeError, kindOf } from "../../plugins/contract/errors.ts";
 import type { Blobs } from "../blobs/blobs.ts";
 import { untilAborted } from "../lib/abort.ts";
+import { type Breakers, createBreakers } from "../lib/breakers.ts";
+import { createBulkhead } from "../lib/bulkhead.ts";
 import { createGate, type Gate } from "../lib/gate.ts";
 import type { LogFor } from "../lib/log.ts";
 import { storable } from "../lib/text.ts";
@@ -50,6 +52,8 @@ export interface Instances {
   /** Tells of an error that a call of the connector threw: `auth` pauses it. Never rejects. */
   report(company: string, instance: string, error: unknown): Promise<void>;
   status(): ConnectorStatus[];
+  /** Guards the systems behind the connectors, by `company/instance`. */
+  readonly breakers: Breakers;
   close(): Promise<void>;
 }
 
@@ -58,6 +62,8 @@ export interface InstancesParts {
   db: Database;
   blobs: Blobs;
   logFor: LogFor;
+  /** The node's own. Default: some for these connectors alone. */
+  breakers?: Breakers;
 }
 
 interface Entry {
@@ -107,7 +113,7 @@ export function createInstances(parts: InstancesParts): Instances {
       conversations: conversationsOf(parts, company, instance),
       tokens: createTokens(db, company, instance),
     };
-    const gate = createGate(spec.limits);
+    const gate = createBulkhead(createGate(spec.limits), { what: `the connector ${company}/${instance}` });
     // Not to be thrown here but to fail the opening: a connector's `open` need not be an async function.
     const client = (async () => spec.open(context, abort.signal))();
     const late = setTimeout(
@@ -177,6 +183,7 @@ export function createInstances(parts: InstancesParts): Instances {
   };
 
   return {
+    breakers: parts.breakers ?? createBreakers({ log }),
     async open(company, instance, use = "outgoing") {
       if (closed) throw new ConnectorError("transient", "the connectors are closed: this node stops");
       const found = find(company, instance);

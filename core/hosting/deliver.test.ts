@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import {
+  type AnyConnector,
+  type Delivered,
+  defineConnector,
+  type OutgoingDraft,
+} from "../../plugins/contract/connector.ts";
+import { ConnectorError } from "../../plugins/contract/errors.ts";
+import { newId } from "../lib/ids.ts";
+import { Unavailable } from "../lib/unavailable.ts";
+import { hostConnector } from "../testing/hosting.ts";
+import { eventually, openTestStore } from "../testing/store.ts";
+import { putDraft, unwrap } from "./deliver.ts";
+
+type Put = (draft: OutgoingDraft) => Promise<Delivered>;
+
+async function host(put: Put, open: () => Promise<unknown> = async () => undefined) {
+  const { db } = await openTestStore();
+  let calls = 0;
+  const spec = defineConnector({
+    name: "desk",
+    core: "^1",
+    config: z.looseObject({}),
+    limits: { requests: 1_000, perMs: 1_000, concurrency: 2 },
+    open,
+    check: async () => ({ ok: true }),
+    close: async () => undefined,
+    deliver: {
+      as: "draft",
+      put: (_, draft) => {
+        calls++;
+        return put(draft);
+      },
+    },
+  });
+  const { instances } = hostConnector(db, spec as AnyConnector);
+  return {
+    instances,
+    /** As on its way between nodes. */
+    put: async () => JSON.parse(JSON.stringify(await putDraft(instances, "acme", "desk", makeDraft()))),
+    calls: () => calls,
+  };
+}
+
+function makeDraft(): OutgoingDraft {
+  const id = newId();
+  return {
+    id,
+    idempotencyKey: id,
+    ticket: { id, code: "0000000000", threadId: id, subject: null, requester: {} },
+    message: { id, externalId: id, text: "hello", quoted: null, sentAt: new Date(), sourceData: null },
+    text: "hello",
+    language: null,
+    labels: null,
+    sources: [],
+    writtenBy: "test",
+  };
+}
+
+test("a helpdesk that fails five times in a row is left alone, and what is refused is no attempt", async () => {
+  const desk = await host(() => Promise.reject(new ConnectorError("transient", "away")));
+  for (let i = 0; i < 5; i++) expect(await desk.put()).toMatchObject({ failed: { tried: true } });
+  expect(desk.instances.breakers.open()).toEqual({ llm: 0, connector: 1 });
+  const refused = await desk.put();
+  expect(refused).toMatchObject({ failed: { tried: false, retryAfterMs: expect.any(Number) } });
+  expect(() => unwrap(refused)).toThrow(Unavailable);
+  expect(desk.calls()).toBe(5);
+});
+
+test("a helpdesk that lets nobody in is left alone as well", async () => {
+  const desk = await host(
+    async () => ({ externalId: "1", created: true }),
+    () => Promise.reject(new ConnectorError("transient", "no route")),
+  );
+  for (let i = 0; i < 5; i++) await desk.put();
+  expect(desk.instances.breakers.state("connector", "acme/desk")).toBe("open");
+});
+
+test("drafts that a helpdesk refuses, and refused credentials, are no trouble of it", async () => {
+  const refusing = await host(() => Promise.reject(new ConnectorError("permanent", "no such ticket")));
+  for (let i = 0; i < 8; i++) await refusing.put();
+  expect(refusing.calls()).toBe(8);
+  const locked = await host(() => Promise.reject(new ConnectorError("auth", "no")));
+  for (let i = 0; i < 8; i++) expect(await locked.put()).toMatchObject({ failed: { kind: "auth" } });
+  expect(locked.instances.breakers.open()).toEqual({ llm: 0, connector: 0 });
+});
+
+test("behind a helpdesk that hangs, nobody waits for long", async () => {
+  const desk = await host(() => new Promise<never>(() => undefined));
+  const hanging = [desk.put(), desk.put()];
+  await eventually(() => desk.calls() === 2, "under way");
+  const waiting = desk.put();
+  await sleep(2_100);
+  expect(await desk.put()).toMatchObject({ failed: { tried: false } });
+  expect(await waiting).toMatchObject({ failed: { tried: false } });
+  expect(hanging).toHaveLength(2);
+});
