@@ -11,6 +11,7 @@ import type { LoadedConfig } from "./config/types.ts";
 import { builtIn } from "./connectors/index.ts";
 import { createFileBlobs } from "./core/blobs/files.ts";
 import { createInstances } from "./core/hosting/instances.ts";
+import { createBreakers } from "./core/lib/breakers.ts";
 import { newId } from "./core/lib/ids.ts";
 import { createLog, type LogFor } from "./core/lib/log.ts";
 import type { Metrics } from "./core/lib/metrics.ts";
@@ -102,7 +103,8 @@ function createServices(parts: Parts): void {
   const queue = createMemoryQueue();
   releaser.add("the queue", () => queue.close());
   const blobs = createFileBlobs(join(config.stateDir, "blobs"));
-  const instances = createInstances({ directory, db, blobs, logFor });
+  const breakers = createBreakers({ metrics, log: logFor("breaker") });
+  const instances = createInstances({ directory, db, blobs, logFor, breakers });
   releaser.add("the connectors", () => instances.close());
   const { stalledMs } = pipeline;
   const intake = createIntake({ db, blobs, queue, metrics, log: logFor("intake"), stalledMs });
@@ -126,7 +128,7 @@ function createServices(parts: Parts): void {
     );
   }
   if (is("pipeline")) {
-    const drafters = createDrafters(directory, logFor("drafter"));
+    const drafters = createDrafters(directory, logFor("drafter"), breakers);
     const { attempts, firstRetryMs, ...options } = pipeline;
     broker.createService(
       pipelineService({

@@ -2,6 +2,7 @@
 import type { Context, ServiceSchema } from "moleculer";
 import type { OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { putDraft } from "../hosting/deliver.ts";
+import type { Instances } from "../hosting/instances.ts";
 import { type LedgerSchedule, startLedger } from "../hosting/ledger-schedule.ts";
 import { isRead, type PullParts, type PullStatus, type Pulls, startPulls } from "../hosting/pull.ts";
 import type { Metrics } from "../lib/metrics.ts";
@@ -59,6 +60,12 @@ function showRun(run: LedgerRow): LedgerEntry {
   };
 }
 
+/** Whether deliveries wait on this node for the system behind a connector. */
+function troubleOf({ breakers }: Instances, company: string, instance: string): string | null {
+  const left = breakers.state("connector", `${company}/${instance}`) !== "closed";
+  return left ? "the system behind it does not take drafts at present: they wait" : null;
+}
+
 /** The connectors of a company, and how they are. */
 async function list(
   { directory, instances, db }: ConnectorsParts,
@@ -77,7 +84,7 @@ async function list(
         name: instance,
         plugin: known?.get(instance)?.spec.name ?? instance,
         state,
-        detail: detail ?? source?.detail ?? null,
+        detail: detail ?? source?.detail ?? troubleOf(instances, company, instance),
         source: source
           ? {
               read: isRead(source),
