@@ -89,3 +89,43 @@ test("idle waits for what waits and for what is under way", async () => {
   expect(batcher.waiting).toBe(0);
   await all;
 });
+
+test("a batch holds so much and no more; what is larger goes alone", async () => {
+  const batches: string[][] = [];
+  const batcher = createBatcher(
+    async (items: string[]) => {
+      batches.push(items);
+      return items;
+    },
+    { max: 10, lanes: 1, maxSize: 10, sizeOf: (item) => item.length },
+  );
+  const texts = ["four", "four", "four", "a very long one", "x", "y"];
+  expect(await Promise.all(texts.map((text) => batcher.add(text)))).toEqual(texts);
+  expect(batches).toEqual([["four", "four"], ["four"], ["a very long one"], ["x", "y"]]);
+});
+
+test("what has waited too long is sent away, and what is under way is not", async () => {
+  let finish: () => void = () => undefined;
+  const batches: number[][] = [];
+  const batcher = createBatcher(
+    async (items: number[]) => {
+      batches.push(items);
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return items;
+    },
+    { max: 2, lanes: 1, patienceMs: 50, late: () => new Error("too late") },
+  );
+  const all = [1, 2, 3, 4].map((i) => batcher.add(i));
+  await expect(all[2]).rejects.toThrow("too late");
+  await expect(all[3]).rejects.toThrow("too late");
+  const next = batcher.add(5);
+  finish();
+  expect(await Promise.all([all[0], all[1]])).toEqual([1, 2]);
+  await sleep(1);
+  finish();
+  expect(await next).toBe(5);
+  expect(batches).toEqual([[1, 2], [5]]);
+  await batcher.idle();
+});

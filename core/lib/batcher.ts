@@ -7,6 +7,16 @@ export interface BatcherOptions {
   lanes: number;
 }
 
+/** Further bounds, where items may be large or many. */
+export interface BatcherBounds<Item> {
+  /** The size of a batch that one more item does not fit into, by `sizeOf`; a larger item goes alone. */
+  maxSize?: number;
+  sizeOf?(item: Item): number;
+  /** Milliseconds after which an item that is still in line is sent away with `late`'s error. */
+  patienceMs?: number;
+  late?(): Error;
+}
+
 export interface Batcher<Item, Result> {
   /** @returns the item's own result, once its batch is through; rejects with the batch's error. */
   add(item: Item): Promise<Result>;
@@ -23,10 +33,18 @@ export interface Batcher<Item, Result> {
  */
 export function createBatcher<Item, Result>(
   flush: (items: Item[]) => Promise<Result[]>,
-  { max, lanes }: BatcherOptions,
+  options: BatcherOptions & BatcherBounds<Item>,
 ): Batcher<Item, Result> {
-  type Entry = { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void };
+  type Entry = {
+    item: Item;
+    at: number;
+    resolve: (result: Result) => void;
+    reject: (error: unknown) => void;
+  };
+  const { max, lanes, maxSize = Number.POSITIVE_INFINITY, sizeOf = () => 0 } = options;
+  const { patienceMs, late = () => new Error(`it waited longer than ${patienceMs} ms`) } = options;
   const queue: Entry[] = [];
+  let timer: NodeJS.Timeout | undefined;
   let busy = 0;
   let planned = false;
   let idlers: Array<() => void> = [];
@@ -46,11 +64,40 @@ export function createBatcher<Item, Result>(
       pump();
     }
   };
+  const batchLength = () => {
+    let size = 0;
+    const most = Math.min(max, queue.length);
+    for (let length = 0; length < most; length++) {
+      size += sizeOf((queue[length] as Entry).item);
+      if (size > maxSize && length > 0) return length;
+    }
+    return most;
+  };
+  /** One timer for the whole line: the first in it has waited longest. */
+  const watch = () => {
+    const first = queue[0];
+    if (patienceMs === undefined || timer !== undefined || first === undefined) return;
+    timer = setTimeout(sendAway, Math.max(1, first.at + patienceMs - performance.now()));
+  };
+  const sendAway = () => {
+    timer = undefined;
+    const since = performance.now() - (patienceMs ?? 0);
+    let count = 0;
+    while (count < queue.length && (queue[count] as Entry).at <= since) count++;
+    for (const { reject } of queue.splice(0, count)) reject(late());
+    if (count > 0) pump();
+    else watch();
+  };
   const pump = () => {
     planned = false;
     while (queue.length > 0 && busy < lanes) {
       busy++;
-      void run(queue.splice(0, max));
+      void run(queue.splice(0, batchLength()));
+    }
+    watch();
+    if (queue.length === 0) {
+      clearTimeout(timer);
+      timer = undefined;
     }
     if (busy === 0 && queue.length === 0) {
       for (const done of idlers) done();
@@ -60,7 +107,7 @@ export function createBatcher<Item, Result>(
   return {
     add(item) {
       return new Promise<Result>((resolve, reject) => {
-        queue.push({ item, resolve, reject });
+        queue.push({ item, at: performance.now(), resolve, reject });
         if (!planned) {
           planned = true;
           setImmediate(pump);

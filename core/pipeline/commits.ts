@@ -2,7 +2,7 @@
 
 import { sleep } from "../lib/abort.ts";
 import { backoff } from "../lib/backoff.ts";
-import { createBatcher } from "../lib/batcher.ts";
+import { type BatcherBounds, createBatcher } from "../lib/batcher.ts";
 import { isDatabaseAway, isDataError } from "../store/database.ts";
 
 /** Batches of this size, this many at once: enough to keep the database busy, few enough for its connections. */
@@ -68,7 +68,7 @@ export interface CommitOptions {
 /** @param save see `saveEach` */
 export function createCommits<Item, Result>(
   save: (items: Item[]) => Promise<Result[]>,
-  { patience, ...options }: CommitOptions = {},
+  { patience, ...options }: CommitOptions & BatcherBounds<Item> = {},
 ): Commits<Item, Result> {
   const patiently = patience ? (items: Item[]) => whileAway(() => save(items), patience) : save;
   const batcher = createBatcher((items: Item[]) => saveEach(items, patiently), { ...bounds, ...options });

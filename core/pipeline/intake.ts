@@ -18,6 +18,13 @@ import {
   type StoredMessage,
 } from "../store/messages.ts";
 import { createCommits } from "./commits.ts";
+import {
+  createIntakeLimits,
+  type IntakeBounds,
+  Overloaded,
+  sizeOfEvents,
+  sizeOfMessage,
+} from "./intake-limits.ts";
 import { createPageStore, type PageEvents, type StoreOptions } from "./page-store.ts";
 import { readEvent } from "./read-event.ts";
 import type { Source } from "./source.ts";
@@ -30,7 +37,8 @@ export interface Accepted extends StoredMessage {
 
 export interface Intake {
   /**
-   * Takes events of a push. Throws a ZodError, and stores nothing, where one of them is not valid.
+   * Takes events of a push. Throws a ZodError, and stores nothing, where one of them is not valid; `Overloaded` where the
+   * database is slow or away, though they may be stored all the same: when they are sent again, each is stored once.
    * @returns the messages among them, in their order, once they are committed
    */
   accept(source: Source, events: ConnectorEventInput[]): Promise<Accepted[]>;
@@ -66,6 +74,8 @@ export interface IntakeParts {
   log: Log;
   /** Milliseconds after which a message that nobody took up is queued again. */
   stalledMs: number;
+  /** What may wait for the database. */
+  bounds?: IntakeBounds;
 }
 
 function toNewMessage(
@@ -97,12 +107,25 @@ function toNewMessage(
   };
 }
 
+/** Text in one statement, in characters: more would hold up all else while it is put together and parsed. */
+const batchSize = 1_000_000;
+/** Milliseconds that a message waits for its statement to begin. */
+const patienceMs = 5_000;
+
 export function createIntake(parts: IntakeParts): Intake {
   const { db, blobs, queue, metrics, stalledMs } = parts;
   const pages = createPageStore(parts);
+  const limits = createIntakeLimits(parts.bounds);
   const inserts = createCommits<NewMessage, StoredMessage>(
     (messages) => retryDeadlocks(() => insertMessages(db, messages, stalledMs)),
-    { max: 64, lanes: 3 },
+    {
+      max: 64,
+      lanes: 3,
+      maxSize: batchSize,
+      sizeOf: sizeOfMessage,
+      patienceMs,
+      late: () => new Overloaded(`the database was busy for ${patienceMs} ms`),
+    },
   );
   const underWay = new Set<Promise<unknown>>();
   const track = <T>(work: Promise<T>): Promise<T> => {
@@ -218,7 +241,7 @@ export function createIntake(parts: IntakeParts): Intake {
   };
 
   return {
-    accept: (source, inputs) => track(accept(source, inputs)),
+    accept: (source, inputs) => limits.within(sizeOfEvents(inputs), () => track(accept(source, inputs))),
     acceptPage: (source, page, order) => track(acceptPage(source, page, order)),
     acceptWhole: (source, events, also) => track(acceptWhole(source, events, also)),
     async idle() {

@@ -37,7 +37,7 @@ export function isDataError(error: unknown): boolean {
 const awayCodes = /^(08|28|3D|53|57)...$|^(25006|55000|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT)$/;
 /** What pg says without a code. */
 const awayMessages =
-  /timeout exceeded when trying to connect|Connection terminated|connection error and is not queryable|after calling end/;
+  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|connection error and is not queryable|after calling end/;
 
 /** True where the database could not be reached or could not do its work: the same statement may go through later. */
 export function isDatabaseAway(error: unknown): boolean {
@@ -61,6 +61,9 @@ export async function retryDeadlocks<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** The longest time for one statement, in milliseconds; those of the hub take a thousandth of it. */
+const queryTimeoutMs = 60_000;
+
 /** @param poolSize the most connections of this node */
 export function openDatabase(connection: Connection, poolSize: number, log: Log): Database {
   const pool = new pg.Pool({
@@ -69,6 +72,8 @@ export function openDatabase(connection: Connection, poolSize: number, log: Log)
     application_name: "deskwire",
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 60_000,
+    // A server that is gone without a word, or stands still: the connection is given up, and the work done again.
+    query_timeout: queryTimeoutMs,
     keepAlive: true,
   });
   // An idle connection that breaks (a restarted server) is replaced by the pool; without a listener it would end the process.

@@ -50,14 +50,19 @@ function requestIdOf(response: ServerResponse): string {
   return typeof given === "string" && /^[\w.:-]{1,128}$/.test(given) ? given : newId();
 }
 
+/** How many 503s a second are logged one by one: while the database is away, each request would be. */
+const loggedUnavailable = { perSecond: 1, burst: 20 };
+
 /** Answers with a problem; what is our own fault is logged under the id that the client sees. */
 function createProblemSender({ logFor }: Services) {
   const log = logFor("gateway");
+  const unavailable = createLimiter(loggedUnavailable);
+  const mayLog = (status: number) => status !== 503 || unavailable.take("503") === 0;
   return async (request: IncomingMessage, response: ServerResponse, error: unknown): Promise<number> => {
     const problem = toProblem(error);
     const { status } = problem;
     const requestId = requestIdOf(response);
-    if (status >= 500) {
+    if (status >= 500 && mayLog(status)) {
       const cause = problem.cause ?? error;
       const path = request.url?.split("?")[0];
       const fields = { requestId, method: request.method, path, error: describeError(cause) };

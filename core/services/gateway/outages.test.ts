@@ -1,15 +1,21 @@
 /** What the API says while the disk is full or the database is away, and that all works again without a restart. */
 import { randomBytes } from "node:crypto";
-import { chmod, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { describe, expect, test } from "vitest";
-import { startNode } from "../../../moleculer.config.ts";
 import { projectConfig } from "../../cli/project.ts";
 import { startEmbeddedPostgres } from "../../store/embedded-postgres.ts";
 import { type Client, checkedClient } from "../../testing/checked-client.ts";
-import { databaseUrl, makeHubProject, startTestHub, testKey, until } from "../../testing/hub.ts";
+import {
+  databaseUrl,
+  makeHubProject,
+  startTestHub,
+  startTestNode,
+  testKey,
+  until,
+} from "../../testing/hub.ts";
 import { testServer } from "../../testing/postgres.ts";
 import { mountSmallDisk } from "../../testing/small-disk.ts";
 import { makeTempFolder } from "../../testing/temp-folder.ts";
@@ -60,6 +66,13 @@ test("a full disk is answered with 507, nothing is left behind, and the same req
     await hub.stop();
   }
 });
+
+/** The process ids of servers whose data lies in a folder. */
+async function postmasters(home: string): Promise<number[]> {
+  const files = (await readdir(home, { recursive: true })).filter((name) => name.endsWith("postmaster.pid"));
+  const texts = await Promise.all(files.map((name) => readFile(join(home, name), "utf8")));
+  return texts.map((text) => Number(text.split("\n")[0]));
+}
 
 /** Everything that a client may ask while the database is away. */
 async function expectAway(call: Client): Promise<void> {
@@ -117,7 +130,7 @@ describe("while the database is away", () => {
       { acme: "connectors:\n  api: {}\n" },
       { database: { url }, log: { level: "error" } },
     );
-    const node = await startNode(await projectConfig(project.dir, true).load());
+    const node = await startTestNode(await projectConfig(project.dir, true).load());
     try {
       const call = await checkedClient(`http://127.0.0.1:${node.address?.port}`);
       await expectBack(call);
@@ -136,6 +149,59 @@ describe("while the database is away", () => {
       await rm(home, { recursive: true, force: true });
     }
   }, 60_000);
+
+  test("a database that stands still is answered for in time, and all is taken in when it goes on", async () => {
+    const home = await makeTempFolder("still");
+    await chmod(home, 0o711);
+    const log = { info: () => undefined, warn: () => undefined };
+    const postgres = await startEmbeddedPostgres({ dir: join(home, "postgres"), log, durable: false });
+    const url = databaseUrl(postgres.connection);
+    const project = await makeHubProject(
+      { acme: "connectors:\n  api: {}\n" },
+      { database: { url }, log: { level: "error" } },
+    );
+    const node = await startTestNode(await projectConfig(project.dir, true).load());
+    const hub = `http://127.0.0.1:${node.address?.port}`;
+    const signalAll = (pids: number[], signal: NodeJS.Signals) => {
+      for (const pid of pids) process.kill(pid, signal);
+    };
+    let pids: number[] = [];
+    try {
+      const call = await checkedClient(hub);
+      await expectBack(call);
+      // The server itself and all that works for it.
+      const rows = await node.db.query<{ pid: number }>("pids", "SELECT pid FROM pg_stat_activity", []);
+      const [postmaster = 0] = await postmasters(home);
+      pids = [postmaster, ...rows.map(({ pid }) => pid)];
+      const send = (id: number) =>
+        call("/v1/messages", { key, body: { externalId: `still-${id}`, text: `Question ${id}` } });
+      signalAll(pids, "SIGSTOP");
+      const ids = Array.from({ length: 400 }, (_, i) => i);
+      const started = performance.now();
+      const answers = await Promise.all(ids.map(send));
+      expect(performance.now() - started).toBeLessThan(20_000);
+      for (const { status, headers, body } of answers) {
+        expect([status, headers.get("retry-after")]).toEqual([503, "5"]);
+        expect(body.detail).toMatch(/database.*send the request again/);
+      }
+      expect((await call("/health/live")).status).toBe(200);
+      signalAll(pids, "SIGCONT");
+      await expectBack(call);
+      for (const { status } of await Promise.all(ids.map(send))) expect([200, 202]).toContain(status);
+      const count =
+        "SELECT count(*)::int AS n FROM progress p JOIN messages m ON m.id = p.message_id WHERE stage = 'delivered' AND text LIKE 'Question %'";
+      await until("all are delivered", async () => {
+        const [row] = await node.db.query<{ n: number }>("still", count, []);
+        return row?.n === ids.length ? true : undefined;
+      });
+    } finally {
+      signalAll(pids, "SIGCONT");
+      await node.stop();
+      await postgres.stop();
+      await project.remove();
+      await rm(home, { recursive: true, force: true });
+    }
+  }, 90_000);
 
   test("the API answers 503 while the database takes no connections", async () => {
     const hub = await startTestHub(undefined, { log: { level: "error" } });

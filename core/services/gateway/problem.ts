@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type ConnectorError, describeError, isConnectorError } from "../../../plugins/contract/errors.ts";
 import { BlobError } from "../../blobs/blobs.ts";
 import { Refused } from "../../hosting/push.ts";
+import { Overloaded } from "../../pipeline/intake-limits.ts";
 import { isDatabaseAway } from "../../store/database.ts";
 
 export const problemSchema = z.object({
@@ -138,9 +139,14 @@ export function toProblem(error: unknown): Problem {
   }
   if (error instanceof BlobError)
     return new Problem(503, { detail: "files cannot be stored or read", ...soon, cause: error });
+  if (error instanceof Overloaded) {
+    const detail = `${error.message}; send the request again: what has the same externalId is stored once`;
+    return new Problem(503, { detail, ...soon, cause: error });
+  }
   const thrown = (error ?? {}) as { code?: unknown; type?: unknown; name?: unknown; message?: unknown };
   if (isDatabaseAway(thrown)) {
-    const detail = "the database cannot be reached at present; send the request again";
+    const detail =
+      "the database cannot be reached at present; send the request again: what has the same externalId is stored once";
     return new Problem(503, { detail, ...soon, cause: error });
   }
   const { code, type, name } = thrown;
