@@ -4,7 +4,6 @@ import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type BrokerOptions, ServiceBroker } from "moleculer";
 import { type CompanyDirectory, createCompanyDirectory } from "./config/directory.ts";
 import type { Role } from "./config/schema.ts";
 import type { LoadedConfig } from "./config/types.ts";
@@ -14,13 +13,14 @@ import { createInstances } from "./core/hosting/instances.ts";
 import { createBreakers } from "./core/lib/breakers.ts";
 import { newId } from "./core/lib/ids.ts";
 import { createLog, type LogFor } from "./core/lib/log.ts";
-import type { Metrics } from "./core/lib/metrics.ts";
 import { createReleaser, type Releaser } from "./core/lib/release.ts";
 import { createDrafters } from "./core/pipeline/drafters.ts";
 import { createIntake } from "./core/pipeline/intake.ts";
+import { createJetStreamQueue } from "./core/queue/jetstream.ts";
 import { createMemoryQueue } from "./core/queue/memory.ts";
-import { brokerLogger } from "./core/services/broker-log.ts";
-import { createBrokerMetrics } from "./core/services/broker-metrics.ts";
+import { connectNats } from "./core/queue/nats-connection.ts";
+import type { Queue } from "./core/queue/queue.ts";
+import { type Broker, createBroker } from "./core/services/broker.ts";
 import { connectorsService } from "./core/services/connectors.service.ts";
 import { gatewayService } from "./core/services/gateway.service.ts";
 import { createHealth } from "./core/services/health.ts";
@@ -30,33 +30,18 @@ import { type Connection, type Database, openDatabase } from "./core/store/datab
 import { keepEmbeddedPostgres } from "./core/store/keep-postgres.ts";
 import { migrate } from "./core/store/migrate.ts";
 import { becomeSoleNode } from "./core/store/sole-node.ts";
-import { classifierService } from "./ml-service/classifier.service.ts";
-
-/** Milliseconds that the broker waits for running actions at a stop. */
-const shutdownTimeoutMs = 12_000;
 
 export const { version } = createRequire(import.meta.url)("./package.json") as { version: string };
 
 export interface Node {
-  /** Where the gateway listens; null on a node without the api role. */
+  /** Where it listens; null where it does not. */
   readonly address: AddressInfo | null;
   readonly directory: CompanyDirectory;
-  readonly db: Database;
+  /** Null on a node that only classifies. */
+  readonly db: Database | null;
   readonly logFor: LogFor;
   /** Drains and closes all, the embedded database last. */
   stop(): Promise<void>;
-}
-
-export function brokerOptions(nodeID: string): BrokerOptions {
-  return {
-    nodeID,
-    namespace: "deskwire",
-    tracking: { enabled: true, shutdownTimeout: shutdownTimeoutMs },
-    // A signal is handled by whoever made the node: the broker's own handler would end the process before the database.
-    skipProcessEventRegistration: true,
-    // Parameters are checked by zod where they come in.
-    validator: false,
-  };
 }
 
 /** The database of the config, or the embedded one. */
@@ -74,7 +59,7 @@ async function connect(
 async function openStore(config: LoadedConfig, logFor: LogFor, releaser: Releaser): Promise<Database> {
   await mkdir(config.stateDir, { recursive: true });
   const connection = await connect(config, logFor, releaser);
-  const sole = await becomeSoleNode(connection, logFor("store"));
+  const sole = await becomeSoleNode(connection, logFor("store"), config.hub.nats.url !== undefined);
   releaser.add("the hub's lock", () => sole.release());
   const ran = await migrate(connection);
   if (ran.length > 0)
@@ -84,24 +69,36 @@ async function openStore(config: LoadedConfig, logFor: LogFor, releaser: Release
   return db;
 }
 
-interface Parts {
+/** The queue that nodes share, or one in memory. */
+function openQueue({ hub }: LoadedConfig, nodeID: string, logFor: LogFor, releaser: Releaser): Queue {
+  const { url, ...rest } = hub.nats;
+  if (url === undefined) {
+    const queue = createMemoryQueue();
+    releaser.add("the queue", () => queue.close());
+    return queue;
+  }
+  const log = logFor("queue");
+  const link = connectNats({ url, ...rest, name: `${nodeID} queue` }, log);
+  releaser.add("the connection to NATS", () => link.close());
+  const queue = createJetStreamQueue({ connection: link.connection, log, replicas: rest.replicas });
+  releaser.add("the queue", () => queue.close());
+  return queue;
+}
+
+interface Parts extends Broker {
   config: LoadedConfig;
-  db: Database;
   directory: CompanyDirectory;
-  broker: ServiceBroker;
-  metrics: Metrics;
-  metricsText: () => string;
   logFor: LogFor;
   releaser: Releaser;
   onListening(address: AddressInfo): void;
 }
 
-function createServices(parts: Parts): void {
-  const { config, db, directory, broker, metrics, logFor, releaser } = parts;
+/** What every node needs but those that only classify. */
+function createServices(parts: Parts, db: Database): void {
+  const { config, directory, broker, metrics, logFor, releaser } = parts;
   const { pipeline } = config.hub;
   const is = (role: Role) => config.roles.includes(role);
-  const queue = createMemoryQueue();
-  releaser.add("the queue", () => queue.close());
+  const queue = openQueue(config, broker.nodeID, logFor, releaser);
   const blobs = createFileBlobs(join(config.stateDir, "blobs"));
   const breakers = createBreakers({ metrics, log: logFor("breaker") });
   const instances = createInstances({ directory, db, blobs, logFor, breakers });
@@ -110,7 +107,6 @@ function createServices(parts: Parts): void {
   const intake = createIntake({ db, blobs, queue, metrics, log: logFor("intake"), stalledMs });
   releaser.add("the intake", () => intake.idle());
 
-  if (is("ml")) broker.createService(classifierService({}));
   if (is("connectors")) {
     const node = broker.nodeID;
     const { ledger } = config.hub;
@@ -162,22 +158,22 @@ function createServices(parts: Parts): void {
 export async function startNode(config: LoadedConfig): Promise<Node> {
   const logFor: LogFor = (part) => createLog(config.hub.log, part);
   const releaser = createReleaser(logFor("hub"));
+  const { roles } = config;
   try {
-    const db = await openStore(config, logFor, releaser);
+    const db = roles.some((role) => role !== "ml") ? await openStore(config, logFor, releaser) : null;
     const directory = createCompanyDirectory(config);
-    const brokerMetrics = createBrokerMetrics();
-    const broker = new ServiceBroker({
-      ...brokerOptions(`${hostname()}-${newId().slice(-12)}`),
-      logger: brokerLogger(logFor),
-      metrics: brokerMetrics.options as unknown as NonNullable<BrokerOptions["metrics"]>,
-    });
-    const metrics = brokerMetrics.attach(broker);
+    const made = createBroker(`${hostname()}-${newId().slice(-12)}`, config.hub.nats, logFor);
+    const { broker } = made;
     let address: AddressInfo | null = null;
     const onListening = (listening: AddressInfo) => {
       address = listening;
     };
-    const metricsText = () => brokerMetrics.text();
-    createServices({ config, db, directory, broker, metrics, metricsText, logFor, releaser, onListening });
+    if (roles.includes("ml")) {
+      // Only there: the model and what it reads with weigh more than all the rest.
+      const { classifierService } = await import("./ml-service/classifier.service.ts");
+      broker.createService(classifierService({}));
+    }
+    if (db) createServices({ ...made, config, directory, logFor, releaser, onListening }, db);
     // Before the start: where one service fails to start, those that did are stopped.
     releaser.add("the services", () => broker.stop());
     await broker.start();

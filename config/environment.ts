@@ -18,6 +18,7 @@ export const environmentVariables: readonly EnvironmentVariable[] = [
   { name: "DESKWIRE_HTTP_HOST", path: ["http", "host"], description: "In place of http.host." },
   { name: "DESKWIRE_HTTP_PORT", path: ["http", "port"], description: "In place of http.port." },
   { name: "DESKWIRE_DATABASE_URL", path: ["database", "url"], description: "In place of database.url." },
+  { name: "DESKWIRE_NATS_URL", path: ["nats", "url"], description: "In place of nats.url." },
   { name: "DESKWIRE_LOG_LEVEL", path: ["log", "level"], description: "In place of log.level." },
 ];
 

@@ -7,7 +7,7 @@ import { digestOf } from "./files.ts";
 import { type Hub, loadHub } from "./hub.ts";
 import { ConfigError, inOrder } from "./mistakes.ts";
 import type { ReferenceSources } from "./references.ts";
-import { type Role, roles } from "./schema.ts";
+import { type HubConfig, type Role, roles } from "./schema.ts";
 import type { Company, LoadedConfig, Mistake } from "./types.ts";
 
 export interface LoadOptions {
@@ -48,6 +48,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
       ...companies.results.flatMap((one) => one.watched),
     ]),
   ];
+  if (hub.config) rolesMistakes.push(...acrossNodes(hub.config, active, show(hub.path)));
   const mistakes = inOrder([...hub.mistakes, ...rolesMistakes, ...companies.mistakes, ...across.mistakes]);
   const good = companies.results.flatMap(({ id, company, usesHubDrafter }) =>
     company && !across.broken.has(id) && (hub.config || !usesHubDrafter) ? [company] : [],
@@ -94,6 +95,22 @@ function readRoles(environment: Environment): { active: Role[]; mistakes: Mistak
   const active =
     environment.roles.length > 0 ? roles.filter((role) => environment.roles.includes(role)) : [...roles];
   return { active, mistakes };
+}
+
+/** What a node of many needs: a way to the others, and a database that all of them can reach. */
+function acrossNodes({ nats, database }: HubConfig, active: readonly Role[], file: string): Mistake[] {
+  const missing = roles.filter((role) => !active.includes(role));
+  if (missing.length > 0 && nats.url === undefined) {
+    const message = `expected nats.url (or DESKWIRE_NATS_URL), since this node leaves ${missing.join(", ")} to others; without DESKWIRE_ROLES one node does all`;
+    return [{ file: "environment", line: 0, field: "DESKWIRE_ROLES", message }];
+  }
+  const needsDatabase = active.some((role) => role !== "ml");
+  if (nats.url !== undefined && needsDatabase && database.url === undefined) {
+    const message =
+      "expected database.url (or DESKWIRE_DATABASE_URL) beside nats.url: the embedded database belongs to one process, nodes share one";
+    return [{ file, line: 0, field: "database.url", message }];
+  }
+  return [];
 }
 
 async function loadCompanies(

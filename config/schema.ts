@@ -87,7 +87,9 @@ export const hubSchema = z.strictObject({
         .min(1)
         .max(5)
         .default(1)
-        .describe("Servers that keep each queued item. PostgreSQL has the messages themselves, so 1 is safe."),
+        .describe(
+          "Servers that keep each queued item. PostgreSQL has the messages themselves, so 1 is safe.",
+        ),
     })
     .prefault({})
     .describe("How nodes find each other."),

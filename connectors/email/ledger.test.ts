@@ -3,11 +3,18 @@ import { expect, onTestFinished, test } from "vitest";
 import { projectConfig } from "../../core/cli/project.ts";
 import { openDatabase } from "../../core/store/database.ts";
 import { startDovecot } from "../../core/testing/dovecot.ts";
-import { databaseUrl, makeHubProject, request, runDeskwire, testKey, until } from "../../core/testing/hub.ts";
+import {
+  databaseUrl,
+  makeHubProject,
+  request,
+  runDeskwire,
+  startTestNode,
+  testKey,
+  until,
+} from "../../core/testing/hub.ts";
 import { createTestDatabase } from "../../core/testing/postgres.ts";
 import { quietLog } from "../../core/testing/store.ts";
 import { describeWith } from "../../core/testing/system-packages.ts";
-import { startNode } from "../../moleculer.config.ts";
 
 const key = testKey("acme");
 const user = "box@acme.example";
@@ -51,7 +58,7 @@ describeWith("dovecot", "the ledger of a mailbox", () => {
       { database: { url: databaseUrl(database.connection) } },
     );
     onTestFinished(() => project.remove());
-    const start = async () => startNode(await projectConfig(project.dir, true).load());
+    const start = async () => startTestNode(await projectConfig(project.dir, true).load());
     const append = (name: string, hours: number) =>
       dovecot.append(user, "INBOX", mail(name, ago(hours * hour)), { date: ago(hours * hour) });
     const drafted = (name: string) =>

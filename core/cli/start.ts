@@ -1,6 +1,5 @@
 /** deskwire start: runs a node until it is told to stop. */
 import { formatMistake } from "../../config/mistakes.ts";
-import { roles } from "../../config/schema.ts";
 import type { Company, LoadedConfig } from "../../config/types.ts";
 import { watchConfig } from "../../config/watch.ts";
 import { type Node, startNode, version } from "../../moleculer.config.ts";
@@ -37,13 +36,6 @@ function greet(config: LoadedConfig, node: Node, readyMs: number): void {
 function warn(config: LoadedConfig, log: Log): void {
   for (const { file, line, field, message } of config.warnings)
     log.warn(message, { file: `${file}:${line}`, field });
-  const missing = roles.filter((role) => !config.roles.includes(role));
-  if (missing.length > 0) {
-    const left = missing.join(", ");
-    log.warn(
-      `this node does not do all roles (${left}), and its queue is in memory: messages will wait there`,
-    );
-  }
   const { host, publicUrl } = config.hub.http;
   const open = publicUrl !== undefined || !["127.0.0.1", "::1", "localhost"].includes(host);
   const demo = [...config.companies.values()].find((company) => company.demo);
@@ -64,6 +56,7 @@ function follow(
     action: "config.changed" | "config.refused",
     detail: object,
   ) => {
+    if (!node.db) return;
     try {
       await audit(node.db, [{ company, actor: "operator", action, subject: company, detail: { ...detail } }]);
     } catch (error) {

@@ -47,3 +47,16 @@ test("a hub whose connection is cut takes its lock again, on one connection", as
     return rows.length === 0;
   }, "no connection is left");
 });
+
+test("nodes with a common queue share a database, and no hub with a queue of its own comes in beside them", async () => {
+  const { connection } = await openLock();
+  const nodes = [
+    await becomeSoleNode(connection, quietLog, true),
+    await becomeSoleNode(connection, quietLog, true),
+  ];
+  await expect(becomeSoleNode(connection, quietLog)).rejects.toThrow("setting nats.url");
+  for (const node of nodes) await node.release();
+  const alone = await becomeSoleNode(connection, quietLog);
+  await expect(becomeSoleNode(connection, quietLog, true)).rejects.toThrow("without nats.url");
+  await alone.release();
+});

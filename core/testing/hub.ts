@@ -6,8 +6,10 @@ import { type AddressInfo, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import type { LoadedConfig } from "../../config/types.ts";
 import { type Node, startNode } from "../../moleculer.config.ts";
 import { projectConfig } from "../cli/project.ts";
+import type { Database } from "../store/database.ts";
 import type { PostgresConnection } from "../store/embedded-postgres.ts";
 import { createTestDatabase, type TestDatabase } from "./postgres.ts";
 import { makeTempFolder } from "./temp-folder.ts";
@@ -49,7 +51,7 @@ export async function makeHubProject(
 
 export interface TestHub {
   url: string;
-  node: Node;
+  node: TestNode;
   project: TestProject;
   database: TestDatabase;
   stop(): Promise<void>;
@@ -57,6 +59,16 @@ export interface TestHub {
 
 export function databaseUrl({ user, password, database, host, port }: PostgresConnection): string {
   return `postgres://${user}:${encodeURIComponent(password)}@localhost/${database}?host=${encodeURIComponent(host)}&port=${port}`;
+}
+
+/** A node that has a database, as all do that do more than classify. */
+export type TestNode = Node & { db: Database };
+
+/** Starts a node in this process. */
+export async function startTestNode(config: LoadedConfig): Promise<TestNode> {
+  const node = await startNode(config);
+  if (!node.db) throw new Error("a node of the role ml alone has no database");
+  return { ...node, db: node.db };
 }
 
 /** A hub in this process, with a fresh database of the run's PostgreSQL. */
@@ -67,7 +79,7 @@ export async function startTestHub(
   const database = await createTestDatabase();
   const settings = { ...hub, database: { url: databaseUrl(database.connection) } };
   const project = await makeHubProject(companies, settings);
-  const node = await startNode(await projectConfig(project.dir, true).load());
+  const node = await startTestNode(await projectConfig(project.dir, true).load());
   return {
     url: `http://127.0.0.1:${node.address?.port}`,
     node,
