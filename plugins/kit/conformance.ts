@@ -4,6 +4,7 @@ import { deliverFaultRules } from "./checks/deliver-faults.ts";
 import { lifeRules } from "./checks/life.ts";
 import { pullContentRules } from "./checks/pull-content.ts";
 import { pullFaultRules } from "./checks/pull-faults.ts";
+import { pullListRules } from "./checks/pull-list.ts";
 import { pullPlaceRules } from "./checks/pull-place.ts";
 import { pushRules } from "./checks/push.ts";
 import { serveRules } from "./checks/serve.ts";
@@ -38,6 +39,7 @@ const rules: readonly Rule[] = [
   ...pullContentRules,
   ...pullPlaceRules,
   ...pullFaultRules,
+  ...pullListRules,
   ...pushRules,
   ...serveRules,
   ...deliverRules,

@@ -4,6 +4,7 @@ import { describeError } from "../../contract/errors.ts";
 import { checkNames, conformanceChecks } from "../conformance.ts";
 import { deliverFaultFlaws, deliverFlaws } from "./deliver-flaws.ts";
 import type { Flaw } from "./flaw.ts";
+import { listFlaws } from "./list-flaws.ts";
 import { pullFaultFlaws } from "./pull-fault-flaws.ts";
 import { pullFlaws } from "./pull-flaws.ts";
 import { pushFlaws, serveFlaws } from "./push-flaws.ts";
@@ -14,6 +15,7 @@ const flaws: Flaw[] = [
   ...specFlaws,
   ...pullFlaws,
   ...pullFaultFlaws,
+  ...listFlaws,
   ...pushFlaws,
   ...serveFlaws,
   ...deliverFlaws,

@@ -60,6 +60,7 @@ export const pullFlaws: Flaw[] = [
     flaw: "another externalId each time",
     caughtBy: "pull: read again from the same place, a message is stored once",
     also: {
+      "pull: what it lists is what it brings": "it lists them under other ids",
       "pull: a backfill brings older messages under the same ids, and nothing older than it was asked for":
         "no id is the same twice",
     },
@@ -121,6 +122,8 @@ export const pullFlaws: Flaw[] = [
     flaw: "an unreadable item that stops the page",
     caughtBy: "pull: an unreadable item is rejected by itself, and what follows it arrives",
     also: {
+      "pull: what it lists is what it brings": "the page never comes",
+      "pull: a backfill brings what is asked for by its listed id": "the page never comes",
       "pull: an unreadable item is kept with a reason and its raw form": "the page never comes",
       "pull: an item in quarantine can be read again from its raw form": "the page never comes",
     },
@@ -132,7 +135,10 @@ export const pullFlaws: Flaw[] = [
   {
     flaw: "an unreadable item that is dropped in silence",
     caughtBy: "pull: an unreadable item is kept with a reason and its raw form",
-    also: { "pull: an item in quarantine can be read again from its raw form": rereadFails },
+    also: {
+      "pull: what it lists is what it brings": "it lists what it drops",
+      "pull: an item in quarantine can be read again from its raw form": rereadFails,
+    },
     spec: mapped((comment) => toEvents(comment).filter(({ kind }) => kind !== "rejected")),
   },
   {
@@ -160,6 +166,9 @@ export const pullFlaws: Flaw[] = [
   {
     flaw: "its own notes taken for customers' messages",
     caughtBy: "pull: what it wrote itself does not come back as a customer's message",
+    also: {
+      "pull: what it lists is what it brings": "it does not list its own notes",
+    },
     spec: mapped((comment) => toEvents({ ...comment, by: comment.by === "bot" ? "customer" : comment.by })),
   },
   {
@@ -171,6 +180,9 @@ export const pullFlaws: Flaw[] = [
     flaw: "a backfill that gives ids of its own",
     caughtBy:
       "pull: a backfill brings older messages under the same ids, and nothing older than it was asked for",
+    also: {
+      "pull: a backfill brings what is asked for by its listed id": "no id is one of those that it lists",
+    },
     spec: withPull({
       async *backfill(client, _request, signal) {
         const events = (await commentsAfter(client, 0, signal)).flatMap(toEvents);

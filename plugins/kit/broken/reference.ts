@@ -4,6 +4,8 @@ import { z } from "zod";
 import {
   type Context,
   defineConnector,
+  type ListedItem,
+  type ListRequest,
   type OutgoingDraft,
   type RawRequest,
 } from "../../contract/connector.ts";
@@ -48,6 +50,13 @@ export function toEvents(item: unknown): ConnectorEventInput[] {
   const common = { externalId: `comment-${id}`, threadId, text, sentAt: new Date(created) };
   if (by === "staff") return [{ kind: "agent-reply", ...common, agent: { name } }];
   return [{ kind: "message", ...common, subject: title, requester: { name, email } }];
+}
+
+/** A comment as it is listed: where an event comes of it, and it was made in this time. */
+export function toListed(item: unknown, { since, until }: ListRequest): ListedItem[] {
+  const { data: at } = z.coerce.date().safeParse((item as { created?: unknown } | null)?.created);
+  if (at && (at < since || at > until)) return [];
+  return toEvents(item).map(({ externalId }) => ({ externalId, ...(at && { at }) }));
 }
 
 export interface CallOptions {
@@ -153,6 +162,15 @@ export const reference = defineConnector({
       const isWanted = (event: ConnectorEventInput) =>
         !since || !("sentAt" in event) || (event.sentAt ?? since) >= since;
       yield { events: events.filter(isWanted) };
+    },
+    async *list(client, window, signal) {
+      for (let after = 0; ; ) {
+        const comments = await commentsAfter(client, after, signal);
+        const last = comments.at(-1);
+        if (!last) return;
+        after = last.id;
+        yield comments.flatMap((comment) => toListed(comment, window));
+      }
     },
     async reread(_client, raw) {
       return toEvents(JSON.parse(new TextDecoder().decode(raw)));

@@ -27,7 +27,12 @@ const shape = z.looseObject({
   check: callable,
   close: callable,
   pull: z
-    .looseObject({ pages: callable, backfill: callable.optional(), reread: callable.optional() })
+    .looseObject({
+      pages: callable,
+      backfill: callable.optional(),
+      list: callable.optional(),
+      reread: callable.optional(),
+    })
     .optional(),
   push: z.looseObject({ verify: callable, parse: callable, body: schema.optional() }).optional(),
   serve: z.looseObject({ handle: callable, origins: callable.optional() }).optional(),
