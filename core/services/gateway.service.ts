@@ -8,6 +8,7 @@ import { describeError } from "../../plugins/contract/errors.ts";
 import { createCors } from "./gateway/cors.ts";
 import { serveDemo } from "./gateway/demo.ts";
 import { allEndpoints, apiPlugin } from "./gateway/endpoints.ts";
+import { createFastPath } from "./gateway/fast-path.ts";
 import { createHandlers, type Handlers, type RequestHandler } from "./gateway/handler.ts";
 import { openApiDocument } from "./gateway/openapi.ts";
 import { Problem } from "./gateway/problem.ts";
@@ -137,7 +138,12 @@ export function gatewayService(parts: GatewayParts): ServiceSchema {
     },
     async started() {
       const { httpHandler } = this as unknown as { httpHandler: Answer };
-      const answer = createAnswer(services, handlers, allowedMethods, httpHandler);
+      const fast = createFastPath({
+        messages: table["POST /v1/messages"] as RequestHandler,
+        connector: handlers.connector,
+      });
+      const route: Answer = (request, response) => fast(request, response) ?? httpHandler(request, response);
+      const answer = createAnswer(services, handlers, allowedMethods, route);
       const listener = (request: IncomingMessage, response: ServerResponse) => {
         answer(request, response).catch((error: unknown) => {
           log.error("a request could not be answered", { error: describeError(error) });

@@ -55,7 +55,10 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
     request.on("data", onData);
     request.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     request.on("error", brokeOff);
-    request.on("close", () => brokeOff());
+    // It closes after its end as well.
+    request.on("close", () => {
+      if (!request.complete) brokeOff();
+    });
   });
 }
 
