@@ -5,6 +5,7 @@ import type { Log } from "../../plugins/contract/connector.ts";
 import { ConnectorError, kindOf } from "../../plugins/contract/errors.ts";
 import { untilAborted } from "../lib/abort.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import { Unavailable } from "../lib/unavailable.ts";
 import type { Queue, QueueItem, Step } from "../queue/queue.ts";
 import type { Database } from "../store/database.ts";
 import {
@@ -61,7 +62,9 @@ export function createStepFailures(
         metrics.count("deskwire.messages.ended", { outcome: "dead" });
         log.error(`${step} failed for good`, fields);
       } else {
-        log.warn(`${step} failed`, { ...fields, retryInMs: failure.retryInMs });
+        // That a system is left alone for a while is told once, not by each message that waits for it.
+        const isExpected = error instanceof Unavailable && error.retryAfterMs !== undefined;
+        log[isExpected ? "debug" : "warn"](`${step} failed`, { ...fields, retryInMs: failure.retryInMs });
       }
     },
   };
