@@ -4,10 +4,13 @@ import { describeError } from "../../plugins/contract/errors.ts";
 import type { Source } from "../pipeline/source.ts";
 import { countOverdue, listDue } from "../store/ledger.ts";
 import { withLease } from "./lease.ts";
-import { compareSource, graceMs, type LedgerParts } from "./ledger.ts";
+import { compareSource, graceMs } from "./ledger.ts";
+import type { LedgerParts } from "./ledger-steps.ts";
 
 /** Milliseconds between two looks at which sources are due. */
 const usualLookMs = 30_000;
+/** Milliseconds between two counts of what has been open for too long. */
+const overdueEveryMs = 5 * 60_000;
 /** Comparisons at a time on one node. */
 const sideBySide = 4;
 
@@ -46,6 +49,7 @@ export function startLedger(parts: LedgerScheduleParts): LedgerSchedule {
   const abort = new AbortController();
   const underWay = new Map<string, Promise<unknown>>();
   const startedAt = performance.now();
+  let countedAt = Number.NEGATIVE_INFINITY;
   let looking: Promise<void> | undefined;
 
   const compare = async (source: Source) => {
@@ -62,12 +66,16 @@ export function startLedger(parts: LedgerScheduleParts): LedgerSchedule {
     }
   };
 
-  const look = async () => {
+  const countOld = async () => {
+    if (performance.now() - countedAt < overdueEveryMs) return;
+    countedAt = performance.now();
     const overdue = await countOverdue(db, null);
-    metrics.set(
-      "deskwire.messages.overdue",
-      overdue.reduce((sum, { count }) => sum + count, 0),
-    );
+    const sum = overdue.reduce((before, { count }) => before + count, 0);
+    metrics.set("deskwire.messages.overdue", sum);
+  };
+
+  const look = async () => {
+    await countOld();
     if (everyMs === 0 || performance.now() - startedAt < firstAfterMs) return;
     for (const source of await dueSources(parts)) {
       const name = leaseOf(source);
