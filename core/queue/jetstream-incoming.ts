@@ -86,7 +86,6 @@ export function createIncoming({ link, lanes, stream, publish }: IncomingParts) 
       });
     },
     wake: (step: Step, company: string) => channels.get(step)?.wake(company),
-    consumes: (step: Step) => channels.has(step),
     /** How many items of the company this node has in work that came from the server. */
     deliveries(): Map<string, number> {
       const counts = new Map<string, number>();

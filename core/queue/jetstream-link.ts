@@ -3,7 +3,13 @@ import { Events, type JetStreamManager, type NatsConnection } from "nats";
 import type { Log } from "../../plugins/contract/connector.ts";
 import { sleep } from "../lib/abort.ts";
 import { backoff } from "../lib/backoff.ts";
-import { ensureStream, readStream, type StreamOptions, type StreamState } from "./jetstream-stream.ts";
+import {
+  ensureStream,
+  readStream,
+  removeUnreachable,
+  type StreamOptions,
+  type StreamState,
+} from "./jetstream-stream.ts";
 
 export interface LinkParts {
   connection: NatsConnection | Promise<NatsConnection>;
@@ -34,6 +40,8 @@ export interface Link {
 }
 
 const patience = { firstMs: 100, maxMs: 5_000 };
+/** Attempts, 10 to 20 s in all, after which a stream that does not answer is removed, to be made on another server. */
+const hopelessAfter = 5;
 /** A server without trouble for so long is as good as new. */
 const calmMs = 30_000;
 
@@ -71,11 +79,22 @@ export function createLink(parts: LinkParts): Link {
       for (let failed = troubles; connected && !closing.signal.aborted; failed++) {
         if (failed > 0) await sleep(backoff(failed, patience), closing.signal);
         if (await tryToOpen(failed === troubles)) return;
+        const attempts = failed - troubles + 1;
+        if (attempts % hopelessAfter === 0) await removeHopeless();
       }
     } catch (error) {
       if (!closing.signal.aborted) throw error;
     } finally {
       opening = false;
+    }
+  };
+  const removeHopeless = async () => {
+    if (!manager || !connected) return;
+    try {
+      if (await removeUnreachable(manager, stream))
+        log.warn("the stream does not answer; it is made on another server");
+    } catch (error) {
+      log.debug("no server of the queue answers", { error: (error as Error).message });
     }
   };
   const tryToOpen = async (first: boolean): Promise<boolean> => {

