@@ -519,7 +519,15 @@ describe("what is kept of a source", () => {
     const { status, body } = await call("/v1/connectors", { key: testKey("other") });
     expect(status).toBe(200);
     expect(body.connectors).toEqual([
-      { name: "api", plugin: "api", state: expect.any(String), detail: null, source: null },
+      {
+        name: "api",
+        plugin: "api",
+        state: expect.any(String),
+        detail: null,
+        source: null,
+        ledger: null,
+        overdue: 0,
+      },
     ]);
   });
 });
