@@ -125,7 +125,8 @@ export function createChannel(parts: ChannelParts) {
         places.giveBack(item.company, 1);
         parts.answer(delivery, giveBackPayload(0));
       } else if (!work.arrive(item, delivery)) places.giveBack(item.company, 1);
-      if (fetch && fetch.got >= fetch.asked) end(item.company, left > 0);
+      // What comes again, as after the death of a node, is not counted among those who wait.
+      if (fetch && fetch.got >= fetch.asked) end(item.company, left > 0 || delivery.attempt > 1);
     },
     /** The server has no more for the company now. */
     ended: (company: string) => end(company, false),
