@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command line: deskwire start | check | backfill | ledger | replay. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";

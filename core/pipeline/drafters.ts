@@ -3,9 +3,7 @@ import type { CompanyDirectory } from "../../config/directory.ts";
 import type { Company } from "../../config/types.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
 import type { Breakers } from "../lib/breakers.ts";
-import { createCompanyDrafter } from "../llm/company-drafter.ts";
 import type { Drafter } from "../llm/drafter.ts";
-import { loadKnowledge } from "../llm/knowledge.ts";
 import { companyOf } from "./step.ts";
 
 export interface Drafters {
@@ -13,6 +11,11 @@ export interface Drafters {
 }
 
 async function makeDrafter(company: Company, log: Log, breakers?: Breakers): Promise<Drafter> {
+  // Loaded with the first draft: an idle node does without what they weigh.
+  const [{ createCompanyDrafter }, { loadKnowledge }] = await Promise.all([
+    import("../llm/company-drafter.ts"),
+    import("../llm/knowledge.ts"),
+  ]);
   const knowledge = await loadKnowledge(company);
   for (const { file, line, message } of knowledge.problems) {
     log.warn("an article or macro has a fault", {

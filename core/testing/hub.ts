@@ -14,7 +14,7 @@ import type { PostgresConnection } from "../store/embedded-postgres.ts";
 import { createTestDatabase, type TestDatabase } from "./postgres.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
-const main = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+const main = fileURLToPath(new URL("../cli/deskwire.mjs", import.meta.url));
 
 /** A key of 16 characters at least, for a company in a test. */
 export const testKey = (company: string) => `test-key-of-${company}-0123456789`;
