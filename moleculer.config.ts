@@ -16,13 +16,10 @@ import { createLog, type LogFor } from "./core/lib/log.ts";
 import { createReleaser, type Releaser } from "./core/lib/release.ts";
 import { createDrafters } from "./core/pipeline/drafters.ts";
 import { createIntake } from "./core/pipeline/intake.ts";
-import { createJetStreamQueue } from "./core/queue/jetstream.ts";
 import { createMemoryQueue } from "./core/queue/memory.ts";
-import { connectNats } from "./core/queue/nats-connection.ts";
 import type { Queue } from "./core/queue/queue.ts";
 import { type Broker, createBroker } from "./core/services/broker.ts";
 import { connectorsService } from "./core/services/connectors.service.ts";
-import { gatewayService } from "./core/services/gateway.service.ts";
 import { createHealth } from "./core/services/health.ts";
 import { historyService } from "./core/services/history.service.ts";
 import { pipelineService } from "./core/services/pipeline.service.ts";
@@ -70,13 +67,22 @@ async function openStore(config: LoadedConfig, logFor: LogFor, releaser: Release
 }
 
 /** The queue that nodes share, or one in memory. */
-function openQueue({ hub }: LoadedConfig, nodeID: string, logFor: LogFor, releaser: Releaser): Queue {
+async function openQueue(
+  { hub }: LoadedConfig,
+  nodeID: string,
+  logFor: LogFor,
+  releaser: Releaser,
+): Promise<Queue> {
   const { url, ...rest } = hub.nats;
   if (url === undefined) {
     const queue = createMemoryQueue();
     releaser.add("the queue", () => queue.close());
     return queue;
   }
+  const [{ connectNats }, { createJetStreamQueue }] = await Promise.all([
+    import("./core/queue/nats-connection.ts"),
+    import("./core/queue/jetstream.ts"),
+  ]);
   const log = logFor("queue");
   const link = connectNats({ url, ...rest, name: `${nodeID} queue` }, log);
   releaser.add("the connection to NATS", () => link.close());
@@ -93,12 +99,12 @@ interface Parts extends Broker {
   onListening(address: AddressInfo): void;
 }
 
-/** What every node needs but those that only classify. */
-function createServices(parts: Parts, db: Database): void {
+/** What every node needs but those that only classify. What only some roles need is loaded for them alone. */
+async function createServices(parts: Parts, db: Database): Promise<void> {
   const { config, directory, broker, metrics, logFor, releaser } = parts;
   const { pipeline } = config.hub;
   const is = (role: Role) => config.roles.includes(role);
-  const queue = openQueue(config, broker.nodeID, logFor, releaser);
+  const queue = await openQueue(config, broker.nodeID, logFor, releaser);
   const blobs = createFileBlobs(join(config.stateDir, "blobs"));
   const breakers = createBreakers({ metrics, log: logFor("breaker") });
   const instances = createInstances({ directory, db, blobs, logFor, breakers });
@@ -140,6 +146,7 @@ function createServices(parts: Parts, db: Database): void {
     );
   }
   if (is("api")) {
+    const { gatewayService } = await import("./core/services/gateway.service.ts");
     broker.createService(historyService({ db, blobs, instances }));
     const health = createHealth({ db, broker, queue, instances, log: logFor("health") });
     const call = <T>(action: string, params: object) => broker.call<T, object>(action, params);
@@ -169,11 +176,10 @@ export async function startNode(config: LoadedConfig): Promise<Node> {
       address = listening;
     };
     if (roles.includes("ml")) {
-      // Only there: the model and what it reads with weigh more than all the rest.
       const { classifierService } = await import("./ml-service/classifier.service.ts");
       broker.createService(classifierService({}));
     }
-    if (db) createServices({ ...made, config, directory, logFor, releaser, onListening }, db);
+    if (db) await createServices({ ...made, config, directory, logFor, releaser, onListening }, db);
     // Before the start: where one service fails to start, those that did are stopped.
     releaser.add("the services", () => broker.stop());
     await broker.start();

@@ -44,6 +44,8 @@ export interface ConnectorEntry {
 }
 
 interface DeliverParams {
+  /** `company/instance`. */
+  account: string;
   company: string;
   instance: string;
   draft: OutgoingDraft;
@@ -104,11 +106,17 @@ export function connectorsService(parts: ConnectorsParts): ServiceSchema {
   return {
     name: "connectors",
     actions: {
-      deliver(ctx: Context<DeliverParams>) {
-        const { company, instance, draft } = ctx.params;
-        // Between nodes it travels as JSON, where a date is a string.
-        const message = { ...draft.message, sentAt: new Date(draft.message.sentAt) };
-        return putDraft(parts.instances, company, instance, { ...draft, message });
+      deliver: {
+        // One node delivers for an account while the nodes stay the same: what it knows of limits and of attempts under
+        // way holds for all.
+        strategy: "Shard",
+        strategyOptions: { shardKey: "account" },
+        handler(ctx: Context<DeliverParams>) {
+          const { company, instance, draft } = ctx.params;
+          // Between nodes it travels as JSON, where a date is a string.
+          const message = { ...draft.message, sentAt: new Date(draft.message.sentAt) };
+          return putDraft(parts.instances, company, instance, { ...draft, message });
+        },
       },
       status: () => pulls?.status() ?? [],
       list: (ctx: Context<{ company: string }>) => list(parts, pulls?.status() ?? [], ctx.params.company),

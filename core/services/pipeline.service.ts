@@ -46,7 +46,7 @@ export function pipelineService({ options, ...parts }: PipelineServiceParts): Se
           await call<DeliveryResult>(
             broker,
             "connectors.deliver",
-            { company, instance, draft },
+            { account: `${company}/${instance}`, company, instance, draft },
             deliverTimeoutMs,
           ),
         );
