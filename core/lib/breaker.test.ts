@@ -225,3 +225,19 @@ test("few wait, each for a short time or until it is aborted; the rest is refuse
   await probe;
   expect(calls).toHaveLength(4);
 });
+
+test("so many calls begin together as its pace allows, and the rest soon after", async () => {
+  let begun = 0;
+  const paced = createBreaker({
+    what: "the other side",
+    threshold: 3,
+    verdict: () => "trouble",
+    pace: { calls: 4, everyMs: 20 },
+  });
+  const started = performance.now();
+  const all = Array.from({ length: 12 }, () => paced.run(async () => void begun++));
+  expect(begun).toBe(4);
+  await Promise.all(all);
+  expect(begun).toBe(12);
+  expect(performance.now() - started).toBeGreaterThan(35);
+});

@@ -16,6 +16,11 @@ export interface BreakerOptions {
   /** Failures in a row that open it. */
   threshold: number;
   verdict(error: unknown): Verdict;
+  /**
+   * The most calls that begin within some milliseconds: of a system that fails at once, few hundreds that begin together
+   * would all be wasted before the first one has failed. Default: no bound.
+   */
+  pace?: { calls: number; everyMs: number };
   /** Told of each change. @param openMs how long it stays open; 0 for other states */
   onChange?(state: BreakerState, openMs: number): void;
   /** Milliseconds. */
@@ -66,6 +71,7 @@ export function createBreaker({
   what,
   threshold,
   verdict,
+  pace,
   onChange,
   now = () => performance.now(),
   random = Math.random,
@@ -86,6 +92,9 @@ export function createBreaker({
   let doubt = { failures: 0, successes: 0 };
   /** While in doubt, calls go out one by one. */
   let doubted: Call | undefined;
+  /** Calls that began in the present stretch of the pace. */
+  let stretch = { since: Number.NEGATIVE_INFINITY, calls: 0 };
+  let timer: NodeJS.Timeout | undefined;
 
   const trust = () => {
     doubt = { failures: 0, successes: 0 };
@@ -120,11 +129,30 @@ export function createBreaker({
     }
     return state;
   };
-  const mayStart = () => look() !== "open" && inFlight < limit && (doubt.failures === 0 || !doubted);
+  const isInPace = () => {
+    if (!pace || stretch.calls < pace.calls) return true;
+    if (now() - stretch.since < pace.everyMs) return false;
+    stretch = { since: now(), calls: 0 };
+    return true;
+  };
+  const mayStart = () =>
+    look() !== "open" && inFlight < limit && (doubt.failures === 0 || !doubted) && isInPace();
+  const pump = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    while (line.length > 0 && mayStart()) line.next(start());
+    keepPace();
+  };
+  const keepPace = () => {
+    if (!pace || timer !== undefined || line.length === 0 || isInPace()) return;
+    timer = setTimeout(pump, pace.everyMs);
+  };
   const start = (): Call => {
     const isDoubted = doubt.failures > 0;
     const call = { isProbe: state === "half-open", isDoubted, spell };
     inFlight++;
+    if (pace && now() - stretch.since >= pace.everyMs) stretch = { since: now(), calls: 0 };
+    stretch.calls++;
     if (isDoubted) doubted = call;
     return call;
   };
@@ -156,7 +184,7 @@ export function createBreaker({
     if (found === "works") works(call);
     else if (found === "trouble") fails(null);
     else if (found !== "ignore") fails(found.aloneMs);
-    while (line.length > 0 && mayStart()) line.next(start());
+    pump();
   };
   const check = () => {
     if (look() === "open") throw refusal();
@@ -164,8 +192,10 @@ export function createBreaker({
   const enter = (signal: AbortSignal | undefined): Call | Promise<Call> => {
     check();
     if (line.length === 0 && mayStart()) return start();
-    if (line.length >= Math.max(shortestLine, Number.isFinite(limit) ? limit * 2 : 0)) throw refusal();
-    return line.wait(waitMs, refusal, signal);
+    if (line.length >= Math.max(shortestLine, limit * 2)) throw refusal();
+    const turn = line.wait(waitMs, refusal, signal);
+    keepPace();
+    return turn;
   };
 
   return {

@@ -17,7 +17,7 @@ export interface Breakers {
     kind: BreakerKind,
     key: string,
     name: string,
-    options: Pick<BreakerOptions, "what" | "threshold" | "verdict">,
+    options: Pick<BreakerOptions, "what" | "threshold" | "verdict" | "pace">,
   ): Breaker;
   /** How many systems are left alone now, or looked at whether they work again. */
   open(): Record<BreakerKind, number>;
