@@ -17,10 +17,10 @@ export interface BreakerOptions {
   threshold: number;
   verdict(error: unknown): Verdict;
   /**
-   * The most calls that begin within some milliseconds: of a system that fails at once, few hundreds that begin together
-   * would all be wasted before the first one has failed. Default: no bound.
+   * The most calls that begin together, and in a millisecond from then on: where hundreds begin together and the other
+   * side fails, all are wasted before the first one has told. Default: no bound.
    */
-  pace?: { calls: number; everyMs: number };
+  pace?: { burst: number; perMs: number };
   /** Told of each change. @param openMs how long it stays open; 0 for other states */
   onChange?(state: BreakerState, openMs: number): void;
   /** Milliseconds. */
@@ -92,8 +92,9 @@ export function createBreaker({
   let doubt = { failures: 0, successes: 0 };
   /** While in doubt, calls go out one by one. */
   let doubted: Call | undefined;
-  /** Calls that began in the present stretch of the pace. */
-  let stretch = { since: Number.NEGATIVE_INFINITY, calls: 0 };
+  /** Calls that may begin now, by the pace. */
+  let tokens = pace?.burst ?? 0;
+  let refilledAt = now();
   let timer: NodeJS.Timeout | undefined;
 
   const trust = () => {
@@ -130,10 +131,11 @@ export function createBreaker({
     return state;
   };
   const isInPace = () => {
-    if (!pace || stretch.calls < pace.calls) return true;
-    if (now() - stretch.since < pace.everyMs) return false;
-    stretch = { since: now(), calls: 0 };
-    return true;
+    if (!pace) return true;
+    const time = now();
+    tokens = Math.min(pace.burst, tokens + (time - refilledAt) * pace.perMs);
+    refilledAt = time;
+    return tokens >= 1;
   };
   const mayStart = () =>
     look() !== "open" && inFlight < limit && (doubt.failures === 0 || !doubted) && isInPace();
@@ -145,14 +147,14 @@ export function createBreaker({
   };
   const keepPace = () => {
     if (!pace || timer !== undefined || line.length === 0 || isInPace()) return;
-    timer = setTimeout(pump, pace.everyMs);
+    // Some at a time: a timer for each call would cost more than the call.
+    timer = setTimeout(pump, Math.max(1, pace.burst / 4 / pace.perMs));
   };
   const start = (): Call => {
     const isDoubted = doubt.failures > 0;
     const call = { isProbe: state === "half-open", isDoubted, spell };
     inFlight++;
-    if (pace && now() - stretch.since >= pace.everyMs) stretch = { since: now(), calls: 0 };
-    stretch.calls++;
+    tokens--;
     if (isDoubted) doubted = call;
     return call;
   };
