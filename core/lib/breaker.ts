@@ -137,8 +137,9 @@ export function createBreaker({
     refilledAt = time;
     return tokens >= 1;
   };
-  const mayStart = () =>
-    look() !== "open" && inFlight < limit && (doubt.failures === 0 || !doubted) && isInPace();
+  /** The end of a call lets the next one in; else only time does. */
+  const isFull = () => inFlight >= limit || (doubt.failures > 0 && doubted !== undefined);
+  const mayStart = () => look() !== "open" && !isFull() && isInPace();
   const pump = () => {
     clearTimeout(timer);
     timer = undefined;
@@ -146,7 +147,7 @@ export function createBreaker({
     keepPace();
   };
   const keepPace = () => {
-    if (!pace || timer !== undefined || line.length === 0 || isInPace()) return;
+    if (!pace || timer !== undefined || line.length === 0 || isFull()) return;
     // Some at a time: a timer for each call would cost more than the call.
     timer = setTimeout(pump, Math.max(1, pace.burst / 4 / pace.perMs));
   };
