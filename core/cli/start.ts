@@ -5,8 +5,12 @@ import { watchConfig } from "../../config/watch.ts";
 import { type Node, startNode, version } from "../../moleculer.config.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
+import { giveBackMemory } from "../lib/give-back-memory.ts";
 import { audit } from "../store/audit.ts";
 import { type ProjectConfig, projectConfig } from "./project.ts";
+
+/** Milliseconds after which a start has settled: what it needed is needed no more. */
+const settledMs = 1_000;
 
 /** The address that a person can open: 0.0.0.0 is none. */
 function shownAddress(config: LoadedConfig, node: Node): string | null {
@@ -108,6 +112,7 @@ export async function start(projectDir: string): Promise<number> {
   process.on("unhandledRejection", (error) => log.error("a promise was rejected unseen", { error }));
   warn(config, log);
   greet(config, node, performance.now() - startedAt);
+  setTimeout(giveBackMemory, settledMs).unref();
   const watch = new AbortController();
   const watching = follow(project, config, node, watch.signal);
   const signal = await stop;
