@@ -2,7 +2,7 @@
 import { eld } from "eld/extrasmall";
 
 /** More text than this makes the answer no surer, only slower. In characters. */
-const enough = 500;
+const enough = 200;
 
 /**
  * The language of a text, or null where it cannot be told for sure (too short, mixed, or no language at all).
