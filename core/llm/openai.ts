@@ -110,7 +110,7 @@ const theLlm = "the LLM";
 type Ask = (messages: ChatMessage[], signal: AbortSignal) => Promise<Answer>;
 
 /** Some 2,500 calls a second, of which few are wasted when an API begins to fail. */
-const pace = { burst: 32, perMs: 2.5 };
+const pace = { burst: 16, perMs: 2.5 };
 /** Failures in a row after which an API is left alone. Calls cost money: a few are enough. */
 const breakerThreshold = 3;
 
