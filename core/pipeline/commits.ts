@@ -3,7 +3,7 @@
 import { sleep } from "../lib/abort.ts";
 import { backoff } from "../lib/backoff.ts";
 import { type BatcherBounds, createBatcher } from "../lib/batcher.ts";
-import { isDatabaseAway, isDataError } from "../store/database.ts";
+import { isDatabaseAway, isDataError, retryDeadlocks } from "../store/database.ts";
 
 /** Batches of this size, this many at once: enough to keep the database busy, few enough for its connections. */
 const bounds = { max: 64, lanes: 2 };
@@ -19,7 +19,7 @@ const awayBackoff = { firstMs: 200, maxMs: 2_000 };
 export async function whileAway<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await work();
+      return await retryDeadlocks(work);
     } catch (error) {
       if (signal.aborted || !isDatabaseAway(error)) throw error;
       await sleep(backoff(attempt, awayBackoff), signal).catch(() => {

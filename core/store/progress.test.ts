@@ -286,3 +286,17 @@ test("labels and drafts that are saved bring what the next step needs", async ()
   expect([outgoing]).toEqual(await loadToDeliver(db, [id]));
   expect(await claimedStill(db, "drafted", [id])).toEqual([id]);
 });
+
+test("claims are extended without waiting for rows that are being saved", async () => {
+  const { db } = await openTestStore();
+  const [saving, other] = (await storeMessages(db, [newMessage(), newMessage()])) as [string, string];
+  await claim(db, "received", [saving, other], mine(60_000));
+  const before = await progressOf(db, other);
+  await db.transaction(async (runner) => {
+    await runner.query("lock", "SELECT 1 FROM progress WHERE message_id = $1 FOR UPDATE", [saving]);
+    // It would wait for ever: the transaction ends after it.
+    await extendClaims(db, [saving, other], mine(120_000));
+  });
+  const after = await progressOf(db, other);
+  expect(Number(after.claimed_until)).toBeGreaterThan(Number(before.claimed_until));
+});

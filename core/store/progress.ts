@@ -67,12 +67,20 @@ export async function claimedStill(runner: Runner, stage: OpenStage, ids: string
   return rows.map((row) => row.id);
 }
 
-/** Keeps the claims of messages that this node is still working on; what another node has taken over stays its own. */
+/**
+ * Keeps the claims of messages that this node is still working on; what another node has taken over stays its own. A row
+ * that is being saved at this moment is passed over: to wait for it, in an order of its own, could end in a deadlock.
+ */
 export async function extendClaims(runner: Runner, ids: string[], { node, ms }: Claimant): Promise<void> {
   await runner.query(
     "extend-claims",
-    `UPDATE progress SET claimed_until = clock_timestamp() + $3 * interval '1 ms'
-     WHERE message_id = ANY($1::uuid[]) AND claimed_by = $2 AND claimed_until IS NOT NULL AND outcome IS NULL`,
+    `WITH own AS MATERIALIZED (
+       SELECT message_id FROM progress
+       WHERE message_id = ANY($1::uuid[]) AND claimed_by = $2 AND claimed_until IS NOT NULL AND outcome IS NULL
+       FOR UPDATE SKIP LOCKED
+     )
+     UPDATE progress p SET claimed_until = clock_timestamp() + $3 * interval '1 ms'
+     FROM own WHERE p.message_id = own.message_id`,
     [ids, node, ms],
   );
 }
@@ -118,8 +126,12 @@ export async function giveBackClaims(
 export async function sweepClaims(runner: Runner, graceMs: number): Promise<number> {
   const rows = await runner.query(
     "sweep-claims",
-    `UPDATE progress SET claimed_until = NULL, due_at = least(due_at, clock_timestamp())
-     WHERE outcome IS NULL AND claimed_until < clock_timestamp() - $1 * interval '1 ms' RETURNING 1`,
+    `WITH gone AS MATERIALIZED (
+       SELECT message_id FROM progress
+       WHERE outcome IS NULL AND claimed_until < clock_timestamp() - $1 * interval '1 ms' FOR UPDATE SKIP LOCKED
+     )
+     UPDATE progress p SET claimed_until = NULL, due_at = least(due_at, clock_timestamp())
+     FROM gone WHERE p.message_id = gone.message_id RETURNING 1`,
     [graceMs],
   );
   return rows.length;
@@ -129,9 +141,12 @@ export async function sweepClaims(runner: Runner, graceMs: number): Promise<numb
 export async function makeAllDue(runner: Runner): Promise<void> {
   await runner.query(
     "make-all-due",
-    `UPDATE progress SET due_at = clock_timestamp()
-     WHERE outcome IS NULL AND error IS NULL AND due_at > clock_timestamp()
-       AND (claimed_until IS NULL OR claimed_until < clock_timestamp())`,
+    `WITH idle AS MATERIALIZED (
+       SELECT message_id FROM progress
+       WHERE outcome IS NULL AND error IS NULL AND due_at > clock_timestamp()
+         AND (claimed_until IS NULL OR claimed_until < clock_timestamp()) FOR UPDATE SKIP LOCKED
+     )
+     UPDATE progress p SET due_at = clock_timestamp() FROM idle WHERE p.message_id = idle.message_id`,
     [],
   );
 }
