@@ -1,13 +1,15 @@
 /** The process that sends messages: raw dispatches over kept connections, so that it takes little of the machine. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Pool } from "undici";
+import { sign, signatureHeader } from "./desk/index.ts";
 import { percentile } from "./figures.ts";
 import { idOf, messageOf } from "./messages.ts";
 
 export interface Load {
   /** Where a message is posted. */
   url: string;
-  headers: Record<string, string>;
+  /** What messages are signed with. */
+  secret: string;
   /** Begins the id of each message. */
   prefix: string;
   messages: number;
@@ -35,16 +37,20 @@ const connections = 32;
 /** Milliseconds before a persistent sender tries again. */
 const retryMs = 100;
 
-type Post = (body: string) => Promise<string>;
+interface Request {
+  headers: Record<string, string>;
+  body: string;
+}
+
+type Post = (request: Request) => Promise<string>;
 
 /** Resolves with the status as text, or the code of the error. */
-function createPost(pool: Pool, path: string, headers: Record<string, string>): Post {
-  const all = { ...headers, "content-type": "application/json" };
-  return (body) =>
+function createPost(pool: Pool, path: string): Post {
+  return (request) =>
     new Promise((resolve) => {
       let status = "";
       pool.dispatch(
-        { path, method: "POST", headers: all, body },
+        { path, method: "POST", ...request },
         {
           onRequestStart: () => undefined,
           onResponseStart: (_controller, code) => {
@@ -59,20 +65,26 @@ function createPost(pool: Pool, path: string, headers: Record<string, string>): 
     });
 }
 
+/** Made before the clock starts. */
+function makeRequest({ secret }: Load, id: string, index: number): Request {
+  const body = JSON.stringify(messageOf(id, index));
+  return { body, headers: { "content-type": "application/json", [signatureHeader]: sign(secret, body) } };
+}
+
 const now = () => performance.timeOrigin + performance.now();
 
 async function run(load: Load): Promise<LoadResult> {
   const { origin, pathname } = new URL(load.url);
   const pool = new Pool(origin, { connections, pipelining: 1, headersTimeout: 60_000 });
-  const post = createPost(pool, pathname, load.headers);
+  const post = createPost(pool, pathname);
   const ids = Array.from({ length: load.messages }, (_, index) => idOf(load.prefix, index));
-  const bodies = ids.map((id, index) => JSON.stringify(messageOf(id, index)));
+  const requests = ids.map((id, index) => makeRequest(load, id, index));
   const result: Pick<LoadResult, "sentAt" | "refused"> = { sentAt: {}, refused: {} };
   const times: number[] = [];
 
   const send = async (index: number, due: number) => {
     for (;;) {
-      const status = await post(bodies[index] as string);
+      const status = await post(requests[index] as Request);
       if (/^2\d\d$/.test(status)) break;
       result.refused[status] = (result.refused[status] ?? 0) + 1;
       if (!load.persistent) return;

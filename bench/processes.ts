@@ -64,7 +64,7 @@ export function watchPeak(...roots: number[]): { stop(): number } {
   let peak = residentMb(...roots);
   const timer = setInterval(() => {
     peak = Math.max(peak, residentMb(...roots));
-  }, 200);
+  }, 500);
   return {
     /** @returns the most MB seen */
     stop() {
