@@ -5,11 +5,11 @@ import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type CompanyDirectory, createCompanyDirectory } from "./config/directory.ts";
-import type { Role } from "./config/schema.ts";
 import type { LoadedConfig } from "./config/types.ts";
 import { builtIn } from "./connectors/index.ts";
 import { createFileBlobs } from "./core/blobs/files.ts";
 import { createInstances } from "./core/hosting/instances.ts";
+import type { Pulls } from "./core/hosting/pull.ts";
 import { createBreakers } from "./core/lib/breakers.ts";
 import { newId } from "./core/lib/ids.ts";
 import { createLog, type LogFor } from "./core/lib/log.ts";
@@ -18,10 +18,14 @@ import { createDrafters } from "./core/pipeline/drafters.ts";
 import { createIntake } from "./core/pipeline/intake.ts";
 import { createMemoryQueue } from "./core/queue/memory.ts";
 import type { Queue } from "./core/queue/queue.ts";
+import { configDigest, watchAgreement } from "./core/services/agreement.ts";
 import { type Broker, createBroker } from "./core/services/broker.ts";
 import { connectorsService } from "./core/services/connectors.service.ts";
 import { createHealth } from "./core/services/health.ts";
 import { historyService } from "./core/services/history.service.ts";
+import { nodeService } from "./core/services/node.service.ts";
+import { createNodes, type Nodes } from "./core/services/nodes.ts";
+import { operationsService } from "./core/services/operations.service.ts";
 import { pipelineService } from "./core/services/pipeline.service.ts";
 import { type Connection, type Database, openDatabase } from "./core/store/database.ts";
 import { keepEmbeddedPostgres } from "./core/store/keep-postgres.ts";
@@ -30,8 +34,13 @@ import { becomeSoleNode } from "./core/store/sole-node.ts";
 
 export const { version } = createRequire(import.meta.url)("./package.json") as { version: string };
 
+/** Milliseconds for all closings together, and for one that comes after that. */
+const closings = { totalMs: 10_500, leastMs: 400 };
+
 export interface Node {
-  /** Where it listens; null where it does not. */
+  /** As the other nodes know it. */
+  readonly name: string;
+  /** Where it listens. */
   readonly address: AddressInfo | null;
   readonly directory: CompanyDirectory;
   /** Null on a node that only classifies. */
@@ -94,68 +103,69 @@ async function openQueue(
 interface Parts extends Broker {
   config: LoadedConfig;
   directory: CompanyDirectory;
+  nodes: Nodes;
   logFor: LogFor;
   releaser: Releaser;
   onListening(address: AddressInfo): void;
 }
 
-/** What every node needs but those that only classify. What only some roles need is loaded for them alone. */
-async function createServices(parts: Parts, db: Database): Promise<void> {
-  const { config, directory, broker, metrics, logFor, releaser } = parts;
-  const { pipeline } = config.hub;
-  const is = (role: Role) => config.roles.includes(role);
+/** What every node has but those that only classify. */
+async function openCore(
+  { config, directory, broker, nodes, metrics, logFor, releaser }: Parts,
+  db: Database,
+) {
   const queue = await openQueue(config, broker.nodeID, logFor, releaser);
   const blobs = createFileBlobs(join(config.stateDir, "blobs"));
   const breakers = createBreakers({ metrics, log: logFor("breaker") });
   const instances = createInstances({ directory, db, blobs, logFor, breakers });
   releaser.add("the connectors", () => instances.close());
-  const { stalledMs } = pipeline;
+  const { stalledMs } = config.hub.pipeline;
   const intake = createIntake({ db, blobs, queue, metrics, log: logFor("intake"), stalledMs });
   releaser.add("the intake", () => intake.idle());
+  const agreement = watchAgreement({ directory, nodes, log: logFor("nodes") });
+  releaser.add("the look at the other nodes' config", () => agreement.stop());
+  return { db, queue, blobs, breakers, instances, intake, agreement };
+}
 
-  if (is("connectors")) {
-    const node = broker.nodeID;
-    const { ledger } = config.hub;
-    broker.createService(
-      connectorsService({
-        directory,
-        instances,
-        intake,
-        db,
-        node,
-        metrics,
-        ledger,
-        log: logFor("connectors"),
-      }),
-    );
+type Core = Awaited<ReturnType<typeof openCore>>;
+
+/** The services that the roles ask for. What only some roles need is loaded for them alone. */
+async function createServices(parts: Parts, core: Core): Promise<void> {
+  const { config, directory, broker, nodes, metrics, logFor } = parts;
+  const { db, queue, blobs, breakers, instances, intake } = core;
+  const { hub, roles } = config;
+  let pulls: Pulls | undefined;
+  broker.createService(nodeService({ directory, instances, sources: () => pulls?.status() ?? [] }));
+  if (roles.includes("connectors")) {
+    const onPulls = (started: Pulls) => {
+      pulls = started;
+    };
+    const own = { node: nodes.here, nodes, ledger: hub.ledger, log: logFor("connectors"), onPulls };
+    broker.createService(connectorsService({ directory, instances, intake, db, metrics, ...own }));
   }
-  if (is("pipeline")) {
+  if (roles.includes("pipeline")) {
     const drafters = createDrafters(directory, logFor("drafter"), breakers);
-    const { attempts, firstRetryMs, ...options } = pipeline;
-    broker.createService(
-      pipelineService({
-        db,
-        queue,
-        directory,
-        metrics,
-        log: logFor("pipeline"),
-        policy: { attempts, firstRetryMs },
-        drafterOf: (id) => drafters.of(id),
-        options,
-      }),
-    );
+    const drafterOf = (id: string) => drafters.of(id);
+    const { attempts, firstRetryMs, ...options } = hub.pipeline;
+    const own = { log: logFor("pipeline"), policy: { attempts, firstRetryMs }, drafterOf, options, nodes };
+    broker.createService(pipelineService({ db, queue, directory, metrics, ...own }));
   }
-  if (is("api")) {
+  if (roles.includes("api")) broker.createService(historyService({ db, blobs, instances }));
+}
+
+/** Health and metrics, and with the role `api` all that goes over HTTP. */
+async function createHttp(parts: Parts, core: Core | null): Promise<void> {
+  const { config, directory, broker, nodes, metrics, metricsText, logFor, onListening } = parts;
+  const { hub, roles } = config;
+  const health = createHealth({ roles, nodes, log: logFor("health"), ...(core && { store: core }) });
+  const own = { config: hub, directory, logFor, health, metricsText };
+  if (core && roles.includes("api")) {
     const { gatewayService } = await import("./core/services/gateway.service.ts");
-    broker.createService(historyService({ db, blobs, instances }));
-    const health = createHealth({ db, broker, queue, instances, log: logFor("health") });
     const call = <T>(action: string, params: object) => broker.call<T, object>(action, params);
-    const services = { config: config.hub, directory, instances, intake, db, metrics, logFor, call, health };
-    const { metricsText, onListening } = parts;
-    broker.createService(
-      gatewayService({ services: { ...services, metricsText }, builtIn, version, onListening }),
-    );
-  }
+    const { db, instances, intake } = core;
+    const services = { ...own, instances, intake, db, metrics, call };
+    broker.createService(gatewayService({ services, builtIn, version, onListening }));
+  } else broker.createService(operationsService({ ...own, onListening }));
 }
 
 /**
@@ -164,26 +174,33 @@ async function createServices(parts: Parts, db: Database): Promise<void> {
  */
 export async function startNode(config: LoadedConfig): Promise<Node> {
   const logFor: LogFor = (part) => createLog(config.hub.log, part);
-  const releaser = createReleaser(logFor("hub"));
-  const { roles } = config;
+  const releaser = createReleaser(logFor("hub"), closings);
+  const { roles, hub } = config;
   try {
-    const db = roles.some((role) => role !== "ml") ? await openStore(config, logFor, releaser) : null;
+    const needsStore = roles.some((role) => role !== "ml");
+    const db = needsStore ? await openStore(config, logFor, releaser) : null;
     const directory = createCompanyDirectory(config);
-    const made = createBroker(`${hostname()}-${newId().slice(-12)}`, config.hub.nats, logFor);
-    const { broker } = made;
+    const nodeID = `${hostname()}-${newId().slice(-12)}`;
+    const metadata = { roles, config: needsStore ? configDigest(directory) : null };
+    const made = createBroker(nodeID, hub.nats, metadata, logFor);
+    const { broker, link } = made;
     let address: AddressInfo | null = null;
     const onListening = (listening: AddressInfo) => {
       address = listening;
     };
+    const nodes = createNodes(broker, link);
+    const parts: Parts = { ...made, config, directory, nodes, logFor, releaser, onListening };
     if (roles.includes("ml")) {
       const { classifierService } = await import("./ml-service/classifier.service.ts");
       broker.createService(classifierService({}));
     }
-    if (db) await createServices({ ...made, config, directory, logFor, releaser, onListening }, db);
+    const core = db && (await openCore(parts, db));
+    if (core) await createServices(parts, core);
+    await createHttp(parts, core);
     // Before the start: where one service fails to start, those that did are stopped.
     releaser.add("the services", () => broker.stop());
     await broker.start();
-    return { address, directory, db, logFor, stop: () => releaser.release() };
+    return { name: nodeID, address, directory, db, logFor, stop: () => releaser.release() };
   } catch (error) {
     await releaser.release();
     throw error;

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { AnyConnector } from "../plugins/contract/connector.ts";
 import { describeError } from "../plugins/contract/errors.ts";
 import { valueAt } from "./explain.ts";
-import { digestFolders, digestOf, statOrNull } from "./files.ts";
+import { digestFolders, digestOf, sharedDigestOf, statOrNull } from "./files.ts";
 import type { Path } from "./mistakes.ts";
 import { type ReferenceSources, type Resolved, resolveReferences } from "./references.ts";
 import { companyIdPattern, companySchema, connectorEntrySchema, type DrafterConfig } from "./schema.ts";
@@ -14,6 +14,13 @@ import { readYamlFile, type YamlFile } from "./yaml-file.ts";
 
 export type LoadPlugin = (reference: string, fromDir: string) => Promise<AnyConnector>;
 
+/** The hub's own drafter, with digests as a company has them. */
+export interface HubDrafter {
+  readonly config: DrafterConfig;
+  readonly digest: string;
+  readonly sharedDigest: string;
+}
+
 export interface CompanyOptions {
   /** Absolute. */
   readonly path: string;
@@ -22,7 +29,7 @@ export interface CompanyOptions {
   readonly sources: ReferenceSources;
   readonly loadPlugin: LoadPlugin;
   /** Used where the company has no drafter of its own. */
-  readonly hubDrafter: { readonly config: DrafterConfig; readonly digest: string };
+  readonly hubDrafter: HubDrafter;
 }
 
 export interface CompanyResult {
@@ -72,7 +79,8 @@ export async function loadCompany(options: CompanyOptions): Promise<CompanyResul
   const watched = [...resolved.files, folders.knowledge, folders.macros];
   if (mistakes.length > 0 || !checked.output) return { ...result, company: null, watched };
   const { name, demo, keys, drafter } = checked.output;
-  const drafterDigest = drafter ? null : options.hubDrafter.digest;
+  const articles = await digestFolders([folders.knowledge, folders.macros]);
+  const parts = (hubDrafter: string) => [id, resolved.value, drafter ? null : hubDrafter, articles];
   const company: Company = {
     id,
     file: path,
@@ -83,12 +91,9 @@ export async function loadCompany(options: CompanyOptions): Promise<CompanyResul
     knowledgeDir: folders.knowledge,
     macrosDir: folders.macros,
     connectors: connectors.instances,
-    digest: digestOf([
-      id,
-      resolved.value,
-      drafterDigest,
-      await digestFolders([folders.knowledge, folders.macros]),
-    ]),
+    // Where the folders lie is another thing on each node.
+    digest: digestOf([parts(options.hubDrafter.digest), folders]),
+    sharedDigest: sharedDigestOf(parts(options.hubDrafter.sharedDigest)),
   };
   return { ...result, company, watched };
 }

@@ -2,22 +2,34 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { Dirent } from "node:fs";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { join, relative, sep } from "node:path";
 import { deepestFolder, isMarkdownName, largestFile, mostFiles } from "./knowledge-files.ts";
 
 /** Keyed anew in each process: a digest says that two values differ, and nothing about a short secret among them. */
 const digestKey = randomBytes(32);
 
-/** A digest of plain values, comparable within this process only. The order of names does not matter. */
-export function digestOf(value: unknown): string {
+/** The same in all processes: for what goes to other nodes, and nowhere else. */
+const sharedKey = "deskwire config";
+
+function digestWith(key: string | Buffer, value: unknown): string {
   const sorted = JSON.stringify(value, (_, item) =>
     typeof item === "object" && item !== null && !Array.isArray(item)
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
       : item,
   );
-  return createHmac("sha256", digestKey)
+  return createHmac("sha256", key)
     .update(sorted ?? "undefined")
     .digest("base64url");
+}
+
+/** A digest of plain values, comparable within this process only. The order of names does not matter. */
+export function digestOf(value: unknown): string {
+  return digestWith(digestKey, value);
+}
+
+/** The same, comparable between nodes. */
+export function sharedDigestOf(value: unknown): string {
+  return digestWith(sharedKey, value);
 }
 
 interface FoundFile {
@@ -81,21 +93,22 @@ async function entriesOf(folder: string): Promise<Dirent[]> {
   }
 }
 
-/** A digest of the articles under some folders: their places and contents. */
+/** A digest of the articles under some folders: their places in there, and contents. Comparable between nodes. */
 export async function digestFolders(folders: readonly string[]): Promise<string> {
   const parts: unknown[] = [];
-  for (const folder of folders) {
+  for (const [index, folder] of folders.entries()) {
     for (const { path, outside } of await filesUnder(folder)) {
-      if (!outside && isMarkdownName(path)) parts.push([path, await digestOfFile(path)]);
+      if (outside || !isMarkdownName(path)) continue;
+      parts.push([index, relative(folder, path), await digestOfFile(path)]);
     }
   }
-  return digestOf(parts);
+  return sharedDigestOf(parts);
 }
 
 async function digestOfFile(path: string): Promise<string> {
   try {
     if ((await stat(path)).size > largestFile) return "too large";
-    return createHmac("sha256", digestKey)
+    return createHmac("sha256", sharedKey)
       .update(await readFile(path))
       .digest("base64url");
   } catch (error) {

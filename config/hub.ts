@@ -1,8 +1,9 @@
 /** Loads the hub's own settings, and finds the folder in which it keeps its state. */
 import { createHash } from "node:crypto";
 import { basename, join, resolve } from "node:path";
+import type { HubDrafter } from "./company.ts";
 import type { Environment } from "./environment.ts";
-import { digestOf } from "./files.ts";
+import { digestOf, sharedDigestOf } from "./files.ts";
 import { openGeneratedSecrets } from "./generated-secrets.ts";
 import { type ReferenceSources, type Resolved, resolveReferences } from "./references.ts";
 import { drafterSchema, type HubConfig, hubSchema } from "./schema.ts";
@@ -26,7 +27,7 @@ export interface Hub {
   readonly stateDir: string;
   readonly sources: ReferenceSources;
   readonly files: string[];
-  readonly drafter: { readonly config: HubConfig["drafter"]; readonly digest: string };
+  readonly drafter: HubDrafter;
   readonly digest: string;
 }
 
@@ -75,7 +76,11 @@ export async function loadHub(
     stateDir,
     sources,
     files: resolved.files,
-    drafter: { config: checked.output?.drafter ?? drafterSchema.parse({}), digest: digestOf(drafter) },
+    drafter: {
+      config: checked.output?.drafter ?? drafterSchema.parse({}),
+      digest: digestOf(drafter),
+      sharedDigest: sharedDigestOf(drafter),
+    },
     digest: digestOf([others, stateDir]),
   };
 }

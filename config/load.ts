@@ -36,8 +36,10 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const configDir = resolve(project, environment.configDir ?? "config");
   const show = (path: string) => shownPath(project, path);
   const hub = await loadHub({ ...options, dir: project }, environment, configDir, show);
-  const companies = await loadCompanies(configDir, show, hub.sources, options.loadPlugin, hub.drafter);
   const { active, mistakes: rolesMistakes } = readRoles(environment);
+  const companies = active.some((role) => role !== "ml")
+    ? await loadCompanies(configDir, show, hub.sources, options.loadPlugin, hub.drafter)
+    : noCompanies(configDir);
   const across = acrossCompanies(companies.results);
   const hubDigest = digestOf([hub.digest, active]);
   const watched = [
@@ -156,6 +158,11 @@ async function loadCompanies(
     misnamed: misnamed.map(stem),
     mistakes: [...mistakes, ...results.flatMap((one) => one.mistakes)],
   };
+}
+
+/** A node that only classifies gets texts and gives labels: it needs no company's settings, and none of their secrets. */
+function noCompanies(configDir: string): Awaited<ReturnType<typeof loadCompanies>> {
+  return { folder: join(configDir, "hub.yaml"), results: [], misnamed: [], mistakes: [] };
 }
 
 const stem = (name: string) => name.replace(/\.\w+$/, "");

@@ -44,6 +44,8 @@ export interface Company {
   readonly connectors: ReadonlyMap<string, ConnectorInstance>;
   /** Changes with any setting, secret, article or macro. Comparable within this process only. */
   readonly digest: string;
+  /** The same on every node that has the same settings, secrets, articles and macros. For other nodes only: it is not keyed. */
+  readonly sharedDigest: string;
 }
 
 export interface LoadedConfig {

@@ -1,4 +1,5 @@
 /** deskwire start: runs a node until it is told to stop. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { formatMistake } from "../../config/mistakes.ts";
 import type { Company, LoadedConfig } from "../../config/types.ts";
 import { watchConfig } from "../../config/watch.ts";
@@ -11,6 +12,12 @@ import { type ProjectConfig, projectConfig } from "./project.ts";
 
 /** Milliseconds after which a start has settled: what it needed is needed no more. */
 const settledMs = 1_000;
+/** Milliseconds after which a stop that hangs is cut short. */
+const stopMs = 14_500;
+/** Milliseconds that a stop waits for a change of the config that is being taken up. */
+const lastLookMs = 500;
+/** Milliseconds that the process may live after its stop. */
+const lingerMs = 300;
 
 /** The address that a person can open: 0.0.0.0 is none. */
 function shownAddress(config: LoadedConfig, node: Node): string | null {
@@ -27,12 +34,16 @@ function greet(config: LoadedConfig, node: Node, readyMs: number): void {
   const lines = [
     `Deskwire ${version} is ready after ${(readyMs / 1000).toFixed(1)} s (${config.roles.join(", ")}).`,
   ];
-  const demo = [...config.companies.values()].find((company: Company) => company.demo);
+  const demo = config.roles.includes("api")
+    ? [...config.companies.values()].find((company: Company) => company.demo)
+    : undefined;
   const key = demo?.keys[0]?.secret.reveal();
   if (url && demo && key)
     lines.push("", `  Open   ${url}/#key=${key}`, `  Key    ${key}   (company "${demo.id}")`);
-  else if (url) lines.push("", `  API    ${url}/v1`);
+  else if (url && config.roles.includes("api")) lines.push("", `  API    ${url}/v1`);
+  else if (url) lines.push("", `  Health ${url}/health`);
   lines.push(`  Data   ${config.stateDir}`);
+  if (config.hub.nats.url) lines.push(`  Node   ${node.name}`);
   process.stdout.write(`\n${lines.join("\n")}\n\n  Ctrl-C stops everything.\n\n`);
 }
 
@@ -61,8 +72,10 @@ function follow(
     detail: object,
   ) => {
     if (!node.db) return;
+    // Each node takes up its own files, and says so.
+    const told = { ...detail, node: node.name };
     try {
-      await audit(node.db, [{ company, actor: "operator", action, subject: company, detail: { ...detail } }]);
+      await audit(node.db, [{ company, actor: "operator", action, subject: company, detail: told }]);
     } catch (error) {
       log.error("a change of the config could not be written down", { error: describeError(error) });
     }
@@ -117,8 +130,14 @@ export async function start(projectDir: string): Promise<number> {
   const watching = follow(project, config, node, watch.signal);
   const signal = await stop;
   log.info(`${signal}: stopping; what is under way is finished first`);
+  setTimeout(() => {
+    log.error("the stop took too long: what was under way is taken up again at the next start");
+    process.exit(1);
+  }, stopMs).unref();
   watch.abort();
-  await watching;
+  await Promise.race([watching, sleep(lastLookMs, undefined, { ref: false })]);
   await node.stop();
+  // What hangs in a call that nobody waits for does not keep the process.
+  setTimeout(() => process.exit(), lingerMs).unref();
   return 0;
 }

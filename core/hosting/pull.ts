@@ -25,6 +25,8 @@ export interface PullStatus {
   lastReadAt: Date | null;
   failures: number;
   detail: string | null;
+  /** Another node reads it: this one only waits for its turn, and knows nothing of how it goes. */
+  standby: boolean;
 }
 
 export interface PullParts {
@@ -121,7 +123,13 @@ async function keepReading(parts: PullParts, status: PullStatus, signal: AbortSi
   while (!signal.aborted) {
     let waitMs = lookEveryMs;
     try {
-      await withLease(parts, `pull:${company}/${instance}`, signal, (held) => read(parts, status, held));
+      const held = await withLease(parts, `pull:${company}/${instance}`, signal, (lost) => {
+        // What it knows of the source begins with the lease.
+        if (status.standby)
+          Object.assign(status, { standby: false, startedAt: new Date(), lastReadAt: null });
+        return read(parts, status, lost);
+      });
+      if (!held) Object.assign(status, { standby: true, failures: 0, detail: null });
     } catch (error) {
       if (signal.aborted) return;
       status.failures++;
@@ -174,6 +182,7 @@ export function startPulls(parts: PullParts): Pulls {
           lastReadAt: null,
           failures: 0,
           detail: null,
+          standby: false,
         };
         readers.set(key, { digest, abort, status, done: keepReading(parts, status, abort.signal) });
       }

@@ -6,7 +6,7 @@ import { createReleaser } from "./release.ts";
 function makeReleaser(deadlineMs = 1_000) {
   const lines: string[] = [];
   const log = createLog({ level: "debug", format: "text", write: (line) => lines.push(line) });
-  return { releaser: createReleaser(log, deadlineMs), lines };
+  return { releaser: createReleaser(log, { totalMs: deadlineMs, leastMs: deadlineMs }), lines };
 }
 
 test("what was opened is closed in reverse order, one after the other", async () => {
@@ -73,4 +73,20 @@ test("what is opened while all else is being closed is closed too", async () => 
   releaser.add("later", () => void closed.push("later"));
   await releaser.release();
   expect(closed.sort()).toEqual(["a", "late", "later"]);
+});
+
+test("all closings together keep to their time: those after a slow one have little left, but something", async () => {
+  const lines: string[] = [];
+  const log = createLog({ level: "debug", format: "text", write: (line) => lines.push(line) });
+  const releaser = createReleaser(log, { totalMs: 60, leastMs: 20 });
+  for (const name of ["third", "second", "first"]) releaser.add(name, () => new Promise(() => undefined));
+  let closed = false;
+  releaser.add("zeroth", async () => {
+    closed = true;
+  });
+  const started = performance.now();
+  await releaser.release();
+  expect(performance.now() - started).toBeGreaterThanOrEqual(95);
+  expect(closed).toBe(true);
+  expect(lines.join("")).toMatch(/first failed.*60 ms[\s\S]*second failed.*20 ms[\s\S]*third failed.*20 ms/);
 });

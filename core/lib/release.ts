@@ -8,14 +8,26 @@ export interface Releaser {
   release(): Promise<void>;
 }
 
-/** @param deadlineMs milliseconds that one closing may take before the next one starts */
-export function createReleaser(log: Log, deadlineMs = 15_000): Releaser {
+export interface Deadlines {
+  /** Milliseconds that all closings together may take. */
+  totalMs: number;
+  /** Milliseconds that one has though those before it have used up the total. */
+  leastMs: number;
+}
+
+/** @param deadlines one that takes longer is left behind, and the next one starts */
+export function createReleaser(
+  log: Log,
+  { totalMs, leastMs }: Deadlines = { totalMs: 15_000, leastMs: 1_000 },
+): Releaser {
   const closings: Array<{ name: string; close: () => Promise<void> | void }> = [];
   let releasing: Promise<void> | undefined;
   const releaseAll = async () => {
+    const end = performance.now() + totalMs;
     for (let next = closings.pop(); next; next = closings.pop()) {
       const { name, close } = next;
       let timer: NodeJS.Timeout | undefined;
+      const deadlineMs = Math.max(leastMs, Math.round(end - performance.now()));
       try {
         await Promise.race([
           Promise.resolve().then(close),

@@ -1,80 +1,97 @@
-/** The broker of a node: how it finds the others, and what it costs. */
+/** The broker of a node: how it finds the others, what it costs, and how it ends. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type BrokerOptions, ServiceBroker } from "moleculer";
+import { type BrokerOptions, ServiceBroker, type ServiceSchema } from "moleculer";
 import type { HubConfig } from "../../config/schema.ts";
+import { describeError } from "../../plugins/contract/errors.ts";
 import type { LogFor } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import { createLink, type Link, transporter } from "./broker-link.ts";
 import { brokerLogger } from "./broker-log.ts";
 import { createBrokerMetrics } from "./broker-metrics.ts";
 
-/** Milliseconds that the broker waits for running actions at a stop. */
-const shutdownTimeoutMs = 12_000;
+/** Milliseconds in which a stop finishes what is under way. */
+const drainMs = 8_000;
+/** Milliseconds beyond them for calls of other nodes that are still being answered. */
+const lastCallsMs = 500;
 /** Seconds between signs of life, and without one until a node counts as gone: what its death delays calls that it had. */
 const heartbeat = { interval: 1.5, timeout: 4 };
-/** Milliseconds that a start waits for NATS. Then the node starts without: what customers send is taken in all the same. */
-const patienceMs = 1_500;
 
 export interface Broker {
   broker: ServiceBroker;
+  link: Link;
   metrics: Metrics;
   metricsText(): string;
 }
 
-function transporter(nats: HubConfig["nats"], name: string): BrokerOptions["transporter"] {
-  if (!nats.url) return null;
-  const { url, user, password, token } = nats;
-  const servers = url.split(",").map((server) => server.trim().replace(/^nats:\/\//, ""));
-  const options = {
-    servers,
-    name,
-    ...(user !== undefined && { user, pass: password?.reveal() ?? "" }),
-    ...(token !== undefined && { token: token.reveal() }),
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 200,
-    reconnectJitter: 200,
-    pingInterval: 5_000,
-    maxPingOut: 2,
-  };
-  return { type: "NATS", options } as unknown as NonNullable<BrokerOptions["transporter"]>;
+/** A service that takes work by itself: `drain` ends that, and waits for what it holds, while all services are there still. */
+export type DrainedService = ServiceSchema & { drain?(): Promise<void> };
+
+/** What the other nodes are told of this one. */
+export interface NodeMetadata {
+  roles: readonly string[];
+  /** A digest of the companies in force; null on a node that has none. */
+  config: string | null;
 }
 
-export function brokerOptions(nodeID: string, nats: HubConfig["nats"]): BrokerOptions {
+/** The first part of a stop: the broker has told the others already that this node takes no more calls. */
+function drainFirst(logFor: LogFor) {
   return {
+    name: "Drain",
+    async stopping(broker: ServiceBroker) {
+      const log = logFor("hub");
+      const end = Date.now() + drainMs;
+      const drains = broker.services.map(async ({ name, schema }) => {
+        try {
+          await (schema as DrainedService).drain?.();
+        } catch (error) {
+          log.error("a service did not come to its end", { service: name, error: describeError(error) });
+        }
+      });
+      const late = sleep(drainMs, true, { ref: false });
+      if ((await Promise.race([Promise.all(drains), late])) === true)
+        log.warn(
+          `not all that was under way came to its end within ${drainMs / 1000} s: it is taken up again`,
+        );
+      const { tracking } = broker.options;
+      if (tracking) tracking.shutdownTimeout = Math.max(lastCallsMs, end - Date.now());
+    },
+  };
+}
+
+/** @param metadata changes of it are told by `createNodes` */
+export function createBroker(
+  nodeID: string,
+  nats: HubConfig["nats"],
+  metadata: NodeMetadata,
+  logFor: LogFor,
+): Broker {
+  const { options, attach, text } = createBrokerMetrics();
+  const {
+    link,
+    middleware,
+    attach: attachLink,
+  } = createLink({
+    used: nats.url !== undefined,
+    log: logFor("nodes"),
+  });
+  const broker = new ServiceBroker({
     nodeID,
     namespace: "deskwire",
+    metadata: metadata as unknown as Record<string, unknown>,
     transporter: transporter(nats, nodeID),
     heartbeatInterval: heartbeat.interval,
     heartbeatTimeout: heartbeat.timeout,
-    tracking: { enabled: true, shutdownTimeout: shutdownTimeoutMs },
+    tracking: { enabled: true, shutdownTimeout: drainMs },
     // A signal is handled by whoever made the node: the broker's own handler would end the process before the database.
     skipProcessEventRegistration: true,
+    // Those of the broker's own that are used; each one costs every call something. At a stop the last one comes first.
+    internalMiddlewares: false,
+    middlewares: [middleware, "ContextTracker", "Timeout", "ErrorHandler", drainFirst(logFor)],
     // Parameters are checked by zod where they come in.
     validator: false,
-  };
-}
-
-/** The broker waits for its transporter for ever before it starts a service; here it goes on, and is joined later. */
-function startWithoutTransporter({ transit, registry, localBus }: ServiceBroker): void {
-  if (!transit) return;
-  const connect = transit.connect.bind(transit);
-  let started = false;
-  transit.connect = () =>
-    Promise.race([connect(), sleep(patienceMs, undefined, { ref: false })]).then(() => {
-      started = true;
-    });
-  localBus.on("$transporter.connected", () => {
-    // Others learn of the services that have started meanwhile.
-    if (started) void registry.discoverer.sendLocalNodeInfo();
-  });
-}
-
-export function createBroker(nodeID: string, nats: HubConfig["nats"], logFor: LogFor): Broker {
-  const { options, attach, text } = createBrokerMetrics();
-  const broker = new ServiceBroker({
-    ...brokerOptions(nodeID, nats),
     logger: brokerLogger(logFor),
     metrics: options as unknown as NonNullable<BrokerOptions["metrics"]>,
-  });
-  startWithoutTransporter(broker);
-  return { broker, metrics: attach(broker), metricsText: text };
+  } as BrokerOptions);
+  attachLink(broker);
+  return { broker, link, metrics: attach(broker), metricsText: text };
 }

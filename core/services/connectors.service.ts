@@ -1,15 +1,24 @@
 /** Connectors: deliveries into helpdesks, and the reading of sources. */
-import type { Context, ServiceSchema } from "moleculer";
+import type { Context } from "moleculer";
 import type { OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { putDraft } from "../hosting/deliver.ts";
-import type { Instances } from "../hosting/instances.ts";
 import { type LedgerSchedule, startLedger } from "../hosting/ledger-schedule.ts";
-import { isRead, type PullParts, type PullStatus, type Pulls, startPulls } from "../hosting/pull.ts";
+import { type PullParts, type Pulls, startPulls } from "../hosting/pull.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { countOverdue, type LedgerRow, listRuns } from "../store/ledger.ts";
+import type { DrainedService } from "./broker.ts";
+import { mergeStates } from "./connector-states.ts";
+import type { NodeStatus } from "./node.service.ts";
+import type { Nodes } from "./nodes.ts";
+
+/** Milliseconds in which a node has to say how its connectors are. */
+const statusTimeoutMs = 2_000;
 
 export interface ConnectorsParts extends PullParts {
   metrics: Metrics;
+  nodes: Nodes;
+  /** Told once the sources are read. */
+  onPulls(pulls: Pulls): void;
   /** How often sources are compared with what is stored (0 for never), and how far back. */
   ledger: { everyMinutes: number; windowHours: number };
 }
@@ -44,8 +53,6 @@ export interface ConnectorEntry {
 }
 
 interface DeliverParams {
-  /** `company/instance`. */
-  account: string;
   company: string;
   instance: string;
   draft: OutgoingDraft;
@@ -62,72 +69,56 @@ function showRun(run: LedgerRow): LedgerEntry {
   };
 }
 
-/** Whether deliveries wait on this node for the system behind a connector. */
-function troubleOf({ breakers }: Instances, company: string, instance: string): string | null {
-  const left = breakers.state("connector", `${company}/${instance}`) !== "closed";
-  return left ? "the system behind it does not take drafts at present: they wait" : null;
-}
-
-/** The connectors of a company, and how they are. */
-async function list(
-  { directory, instances, db }: ConnectorsParts,
-  sources: PullStatus[],
-  company: string,
-): Promise<ConnectorEntry[]> {
-  const [runs, overdue] = await Promise.all([listRuns(db, company), countOverdue(db, company)]);
+/** The connectors of a company, and how they are on all nodes. */
+async function list({ directory, nodes, db }: ConnectorsParts, company: string): Promise<ConnectorEntry[]> {
+  const [runs, overdue, answers] = await Promise.all([
+    listRuns(db, company),
+    countOverdue(db, company),
+    nodes.ask<NodeStatus>("node.status", { company }, statusTimeoutMs),
+  ]);
   const known = directory.get(company)?.connectors;
-  return instances
-    .status()
-    .filter((status) => status.company === company)
-    .map(({ instance, state, detail }) => {
-      const source = sources.find((one) => one.company === company && one.instance === instance);
+  return mergeStates(answers.flatMap(({ answer }) => answer ?? [])).map(
+    ({ instance, state, detail, source }) => {
       const run = runs.find(({ connector }) => connector === instance);
       return {
         name: instance,
         plugin: known?.get(instance)?.spec.name ?? instance,
         state,
-        detail: detail ?? source?.detail ?? troubleOf(instances, company, instance),
-        source: source
-          ? {
-              read: isRead(source),
-              lastReadAt: source.lastReadAt?.toISOString() ?? null,
-              failures: source.failures,
-            }
-          : null,
+        detail: detail ?? source?.detail ?? null,
+        source: source && {
+          read: source.read,
+          lastReadAt: source.lastReadAt?.toISOString() ?? null,
+          failures: source.failures,
+        },
         ledger: run ? showRun(run) : null,
         overdue: overdue.find(({ connector }) => connector === instance)?.count ?? 0,
       };
-    });
+    },
+  );
 }
 
-export function connectorsService(parts: ConnectorsParts): ServiceSchema {
+export function connectorsService(parts: ConnectorsParts): DrainedService {
   let pulls: Pulls | undefined;
   let ledger: LedgerSchedule | undefined;
   return {
     name: "connectors",
     actions: {
-      deliver: {
-        // One node delivers for an account while the nodes stay the same: what it knows of limits and of attempts under
-        // way holds for all.
-        strategy: "Shard",
-        strategyOptions: { shardKey: "account" },
-        handler(ctx: Context<DeliverParams>) {
-          const { company, instance, draft } = ctx.params;
-          // Between nodes it travels as JSON, where a date is a string.
-          const message = { ...draft.message, sentAt: new Date(draft.message.sentAt) };
-          return putDraft(parts.instances, company, instance, { ...draft, message });
-        },
+      deliver(ctx: Context<DeliverParams>) {
+        const { company, instance, draft } = ctx.params;
+        // Between nodes it travels as JSON, where a date is a string.
+        const message = { ...draft.message, sentAt: new Date(draft.message.sentAt) };
+        return putDraft(parts.instances, company, instance, { ...draft, message });
       },
-      status: () => pulls?.status() ?? [],
-      list: (ctx: Context<{ company: string }>) => list(parts, pulls?.status() ?? [], ctx.params.company),
+      list: (ctx: Context<{ company: string }>) => list(parts, ctx.params.company),
     },
     async started() {
       pulls = startPulls(parts);
+      parts.onPulls(pulls);
       const { everyMinutes, windowHours } = parts.ledger;
       const [everyMs, windowMs] = [everyMinutes * 60_000, windowHours * 3_600_000];
       ledger = startLedger({ ...parts, everyMs, windowMs });
     },
-    async stopped() {
+    async drain() {
       await Promise.all([pulls?.stop(), ledger?.stop()]);
     },
   };

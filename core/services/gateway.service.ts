@@ -153,7 +153,7 @@ export function gatewayService(parts: GatewayParts): ServiceSchema {
       server = await listen(listener, http);
       onListening(server.address);
     },
-    async stopped() {
+    async drain() {
       await server?.close();
     },
   };

@@ -1,34 +1,41 @@
-/** Whether a node can do its work, and what stands in the way. */
-import { Errors, type ServiceBroker } from "moleculer";
+/** Whether a node can do its own work, and what stands in the way of the work of all. */
+import type { Role } from "../../config/schema.ts";
+import { roles } from "../../config/schema.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
-import type { Instances } from "../hosting/instances.ts";
-import { isRead, type PullStatus } from "../hosting/pull.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Database } from "../store/database.ts";
 import { countOpen } from "../store/progress.ts";
 import { countQuarantined } from "../store/quarantine.ts";
-import type { HealthReport } from "./gateway/services.ts";
+import type { Agreement } from "./agreement.ts";
+import { mergeStates } from "./connector-states.ts";
+import type { Check, HealthReport } from "./gateway/services.ts";
+import type { NodeStatus } from "./node.service.ts";
+import type { Nodes } from "./nodes.ts";
 
-/** Milliseconds for one look at the database or another service. */
+/** Milliseconds for one look at the database or another node. */
 const timeoutMs = 2_000;
-/** Counting costs the database something: the figures may be this old, in milliseconds. */
-const countsMaxAgeMs = 5_000;
+/** Figures that cost the database or the other nodes something may be this old, in milliseconds. */
+const maxAgeMs = 5_000;
 
 export interface HealthParts {
-  db: Database;
-  broker: ServiceBroker;
-  queue: Queue;
-  instances: Instances;
+  roles: readonly Role[];
+  nodes: Nodes;
   log: Log;
+  /** What a node that only classifies does without. */
+  store?: { db: Database; queue: Queue; agreement: Agreement };
 }
 
+/** What waits while no node does it. */
+const withoutRole: Record<Role, string> = {
+  api: "nothing is taken in over HTTP",
+  connectors: "sources are not read, and drafts are not delivered",
+  pipeline: "messages wait",
+  ml: "messages wait to be classified",
+};
+
 /** What exactly is wrong goes to the log: /health is public, and errors name hosts and sockets. */
-async function attempt(
-  what: string,
-  log: Log,
-  look: () => Promise<object>,
-): Promise<{ ok: boolean; detail?: string }> {
+async function attempt(what: string, log: Log, look: () => Promise<object>): Promise<Check> {
   try {
     return { ok: true, ...(await look()) };
   } catch (error) {
@@ -37,72 +44,129 @@ async function attempt(
   }
 }
 
-/** The sources that are read; none where no node does that. */
-async function sourcesOf(broker: ServiceBroker): Promise<PullStatus[]> {
+/** What `look` has found, for a while. */
+function kept<T>(look: () => Promise<T>): () => Promise<T> {
+  let last: { at: number; found: T } | undefined;
+  return async () => {
+    if (!last || performance.now() - last.at > maxAgeMs)
+      last = { at: performance.now(), found: await look() };
+    return last.found;
+  };
+}
+
+const list = (details: readonly string[]) => (details.length > 0 ? { detail: details.join("; ") } : {});
+
+/** Credentials that were refused, and sources that are not read: a connection alone is no sign of health. */
+async function connectorsCheck(nodes: Nodes): Promise<Check> {
+  const answers = await nodes.ask<NodeStatus>("node.status", {}, timeoutMs);
+  const statuses = answers.flatMap(({ answer }) => answer ?? []);
+  const states = mergeStates(statuses);
+  const sources = states.flatMap(({ source }) => source ?? []);
+  const paused = states.filter(({ state }) => state === "paused").length;
+  const unread = sources.filter(({ read }) => !read).length;
+  const silent = answers.length - statuses.length;
+  const sum = (kind: keyof NodeStatus["leftAlone"]) =>
+    statuses.reduce((all, { leftAlone }) => all + leftAlone[kind], 0);
+  const leftAlone = { connector: sum("connector"), llm: sum("llm") };
+  const details = [
+    ...(paused > 0 ? ["connectors are paused since their credentials were refused: see the log"] : []),
+    ...(unread > 0 ? ["sources of messages are not being read: see the log"] : []),
+    ...(leftAlone.connector > 0 ? ["a system behind a connector is in trouble: drafts for it wait"] : []),
+    ...(leftAlone.llm > 0 ? ["a language model's API is in trouble: drafts wait"] : []),
+    ...(silent > 0 ? ["not all nodes have answered"] : []),
+  ];
+  const figures = { configured: states.length, paused, sources: sources.length, unread, leftAlone };
+  return { ok: details.length === 0, ...figures, ...list(details) };
+}
+
+async function classifierCheck(nodes: Nodes, log: Log): Promise<Check> {
+  const answers = await nodes.ask<object>("classifier.status", {}, timeoutMs);
+  const working = answers.flatMap(({ answer }) => answer ?? []);
+  const own = answers.find(({ node }) => node === nodes.here)?.answer ?? working[0];
+  if (own) return { ok: true, ...own, nodes: working.length };
+  log.warn("no classifier answers");
+  return { ok: false, detail: "no classifier answers: messages wait to be classified", nodes: 0 };
+}
+
+function queueCheck(queue: Queue): Check {
+  const detail = "the queue's server does not answer: what is taken in waits in the database";
+  return { ok: queue.available, ...queue.depth(), ...(!queue.available && { detail }) };
+}
+
+/** The nodes by what they do. */
+function nodesCheck(nodes: Nodes): Check {
+  const known = nodes.list();
+  const count = (role: Role) => known.filter((node) => node.roles.includes(role)).length;
+  const by = Object.fromEntries(roles.map((role) => [role, count(role)]));
+  const { used, connected, since } = nodes.link;
+  if (used && !connected) return { ok: false, ...by, detail: "NATS is away: the other nodes are not seen" };
+  const details = roles
+    .filter((role) => count(role) === 0)
+    .map((role) => `no node does ${role}: ${withoutRole[role]}`);
+  return { ok: details.length === 0, ...by, ...(used && { since: since.toISOString() }), ...list(details) };
+}
+
+function natsCheck({ link: { connected, since } }: Nodes): Check {
+  return {
+    ok: connected,
+    since: since.toISOString(),
+    ...(!connected && { detail: "NATS does not answer: each node does what it can by itself" }),
+  };
+}
+
+/** Names of nodes and numbers of companies; their names are in the log. */
+function configCheck(agreement: Agreement): Check {
+  const details = agreement.differences().map(({ node, companies }) => {
+    const of = companies === null ? "" : ` for ${companies === 1 ? "1 company" : `${companies} companies`}`;
+    return `${node} has other settings than this node${of}`;
+  });
+  return { ok: details.length === 0, ...list(details.map((detail) => `${detail}: see the log`)) };
+}
+
+/** Never rejects, whatever state the nodes are in. */
+async function settled(what: string, log: Log, look: () => Promise<Check>): Promise<Check> {
   try {
-    return await broker.call<PullStatus[], object>("connectors.status", {}, { timeout: timeoutMs });
+    return await look();
   } catch (error) {
-    if (error instanceof Errors.ServiceNotFoundError || error instanceof Errors.ServiceNotAvailableError)
-      return [];
-    throw error;
+    log.warn(`${what} could not be looked at`, { error: describeError(error) });
+    return { ok: false, detail: `${what} could not be looked at: see the log` };
   }
 }
 
-/** Credentials that were refused, and sources that are not read: a connection alone is no sign of health. */
-async function connectorsCheck(instances: Instances, broker: ServiceBroker) {
-  const states = instances.status().map(({ state }) => state);
-  const paused = states.filter((state) => state === "paused").length;
-  const sources = await sourcesOf(broker);
-  const unread = sources.filter((source) => !isRead(source)).length;
-  const details = [
-    ...(paused > 0 ? ["connectors are paused since their credentials were refused"] : []),
-    ...(unread > 0 ? ["sources of messages are not being read"] : []),
-  ];
-  return {
-    ok: details.length === 0,
-    configured: states.length,
-    paused,
-    sources: sources.length,
-    unread,
-    ...(details.length > 0 && { detail: `${details.join("; ")}: see the log` }),
-  };
-}
-
-/** A report for /health: the database and the classifier decide; the rest is told. Names of companies are not. */
-export function createHealth({
-  db,
-  broker,
-  queue,
-  instances,
-  log,
-}: HealthParts): () => Promise<HealthReport> {
-  let counted: { at: number; counts: { messages: Record<string, number>; quarantined: number } } | undefined;
-  const counts = async () => {
-    if (!counted || Date.now() - counted.at > countsMaxAgeMs) {
-      const [messages, quarantined] = await Promise.all([countOpen(db), countQuarantined(db)]);
-      counted = { at: Date.now(), counts: { messages, quarantined } };
-    }
-    return counted.counts;
-  };
+/**
+ * A report for /health. Ready is a node that has what its own roles need: the database, and its model where it classifies.
+ * What else is wrong makes it degraded, and is told. Names of companies are not.
+ */
+export function createHealth({ roles: own, nodes, log, store }: HealthParts): () => Promise<HealthReport> {
+  const counts = kept(async () => {
+    const { db } = store as NonNullable<typeof store>;
+    const [messages, quarantined] = await Promise.all([countOpen(db), countQuarantined(db)]);
+    return { messages, quarantined };
+  });
+  const connectors = kept(() => settled("the connectors", log, () => connectorsCheck(nodes)));
   const look = async (): Promise<HealthReport> => {
-    const [database, classifier, connectors] = await Promise.all([
-      attempt("the database", log, async () => {
-        await db.ping(timeoutMs);
-        return counts();
-      }),
-      attempt("the classifier", log, () =>
-        broker.call<object, object>("classifier.status", {}, { timeout: timeoutMs }),
-      ),
-      connectorsCheck(instances, broker),
+    const [database, classifier, ofConnectors] = await Promise.all([
+      store &&
+        attempt("the database", log, async () => {
+          await store.db.ping(timeoutMs);
+          return counts();
+        }),
+      settled("the classifier", log, () => classifierCheck(nodes, log)),
+      store && connectors(),
     ]);
+    const checks: Record<string, Check> = {
+      ...(database && { database }),
+      classifier,
+      ...(store && { queue: queueCheck(store.queue) }),
+      ...(ofConnectors && { connectors: ofConnectors }),
+      ...(nodes.link.used && { nats: natsCheck(nodes), nodes: nodesCheck(nodes) }),
+      ...(nodes.link.used && store && { config: configCheck(store.agreement) }),
+    };
     return {
-      ready: database.ok && classifier.ok,
-      checks: {
-        database,
-        classifier,
-        queue: { ok: true, ...queue.depth() },
-        connectors,
-      },
+      ready: (database?.ok ?? true) && (classifier.ok || !own.includes("ml")),
+      degraded: Object.values(checks).some(({ ok }) => !ok),
+      node: { name: nodes.here, roles: own },
+      checks,
     };
   };
   let looking: Promise<HealthReport> | undefined;

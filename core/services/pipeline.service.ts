@@ -1,5 +1,5 @@
 /** The pipeline as a service: it classifies and delivers through the broker, wherever those services run. */
-import { Errors, type ServiceBroker, type ServiceSchema } from "moleculer";
+import { Errors, type ServiceBroker } from "moleculer";
 import type { ClassifyResponse } from "../../ml-service/classify-schema.ts";
 import type { Delivered } from "../../plugins/contract/connector.ts";
 import { type DeliveryResult, unwrap } from "../hosting/deliver.ts";
@@ -10,22 +10,30 @@ import {
   type PipelineParts,
   startPipeline,
 } from "../pipeline/pipeline.ts";
+import type { DrainedService } from "./broker.ts";
+import type { Nodes } from "./nodes.ts";
 
 /** Milliseconds for one batch at the classifier. */
 const classifyTimeoutMs = 30_000;
 /** Milliseconds for one delivery: above the connector's own limit, so that its error is the one that is seen. */
 const deliverTimeoutMs = 90_000;
 /** Milliseconds that a stop waits for what is under way. */
-const drainMs = 10_000;
+const drainMs = 7_000;
 
 export interface PipelineServiceParts extends Omit<PipelineParts, "classify" | "put"> {
   options: PipelineOptions;
+  nodes: Nodes;
 }
 
 /** Calls another service; one that is not there, or does not answer, is `Unavailable`. */
-async function call<T>(broker: ServiceBroker, action: string, params: object, timeout: number): Promise<T> {
+async function call<T>(
+  broker: ServiceBroker,
+  action: string,
+  params: object,
+  options: { timeout: number; nodeID?: string },
+): Promise<T> {
   try {
-    return await broker.call<T, object>(action, params, { timeout });
+    return await broker.call<T, object>(action, params, options);
   } catch (error) {
     if (error instanceof Errors.MoleculerRetryableError)
       throw new Unavailable(action.split(".")[0] ?? action, error);
@@ -33,26 +41,26 @@ async function call<T>(broker: ServiceBroker, action: string, params: object, ti
   }
 }
 
-export function pipelineService({ options, ...parts }: PipelineServiceParts): ServiceSchema {
+export function pipelineService({ options, nodes, ...parts }: PipelineServiceParts): DrainedService {
   let pipeline: Pipeline | undefined;
   return {
     name: "pipeline",
     async started() {
       const { broker } = this as unknown as { broker: ServiceBroker };
       const classify = (items: unknown[]) =>
-        call<ClassifyResponse>(broker, "classifier.classify", { items }, classifyTimeoutMs);
-      const put = async (company: string, instance: string, draft: object): Promise<Delivered> =>
-        unwrap(
-          await call<DeliveryResult>(
-            broker,
-            "connectors.deliver",
-            { account: `${company}/${instance}`, company, instance, draft },
-            deliverTimeoutMs,
-          ),
+        call<ClassifyResponse>(broker, "classifier.classify", { items }, { timeout: classifyTimeoutMs });
+      const put = async (company: string, instance: string, draft: object): Promise<Delivered> => {
+        // One node delivers for an account while the nodes stay the same: what it knows of limits and of deliveries under
+        // way holds for all.
+        const nodeID = nodes.ownerOf("connectors.deliver", `${company}/${instance}`);
+        const to = { timeout: deliverTimeoutMs, ...(nodeID !== undefined && { nodeID }) };
+        return unwrap(
+          await call<DeliveryResult>(broker, "connectors.deliver", { company, instance, draft }, to),
         );
+      };
       pipeline = startPipeline({ ...parts, classify, put }, options);
     },
-    async stopped() {
+    async drain() {
       await pipeline?.stop(drainMs);
     },
   };

@@ -26,6 +26,7 @@ export function testCompany(id: string, connectors: ConnectorInstance[] = []): C
     macrosDir: "/nowhere",
     connectors: new Map(connectors.map((connector) => [connector.instance, connector])),
     digest: JSON.stringify(connectors.map(({ digest }) => digest)),
+    sharedDigest: JSON.stringify(connectors.map(({ digest }) => digest)),
   };
 }
 

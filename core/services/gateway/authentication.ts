@@ -50,7 +50,10 @@ export interface Authentication {
   operator(request: IncomingMessage): void;
 }
 
-export function createAuthentication({ directory, config }: Services): Authentication {
+export function createAuthentication({
+  directory,
+  config,
+}: Pick<Services, "directory" | "config">): Authentication {
   const wrong = createLimiter(wrongKeys);
   const refuse = (request: IncomingMessage, detail: string): never => {
     take(wrong, addressOf(request, config));

@@ -9,6 +9,7 @@ import type { ReplyResult, Unsent } from "../history.service.ts";
 import { parseJson } from "./body.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import { kept } from "./kept.ts";
+import { alive, healthReply, metricsReply } from "./operations.ts";
 import { onePage } from "./page.ts";
 import { Problem } from "./problem.ts";
 import { rawRequest } from "./raw-request.ts";
@@ -164,13 +165,15 @@ const drafts: Endpoint[] = [
 ];
 
 async function health({ services }: { services: Parameters<Endpoint["handle"]>[0]["services"] }) {
-  const { ready, checks } = await services.health();
-  return { status: ready ? 200 : 503, body: { status: ready ? "ok" : "unavailable", checks } };
+  return healthReply(await services.health());
 }
 
 const ready = {
-  200: { description: "All parts work", schema: healthSchema },
-  503: { description: "A part does not; `checks` says which", schema: healthSchema },
+  200: {
+    description: "The node can do its work; `degraded` tells of trouble elsewhere",
+    schema: healthSchema,
+  },
+  503: { description: "It cannot; `checks` says why", schema: healthSchema },
 };
 
 const operations: Endpoint[] = [
@@ -197,7 +200,7 @@ const operations: Endpoint[] = [
     description: "It does not look at the database: a restart would not bring that back.",
     auth: "none",
     responses: { 200: { description: "It runs", schema: healthSchema } },
-    handle: async () => ({ status: 200, body: { status: "ok" } }),
+    handle: async () => alive,
   }),
   endpoint({
     method: "GET",
@@ -206,11 +209,7 @@ const operations: Endpoint[] = [
     description: "With the operator's key; where none is set, from this machine alone.",
     auth: "operator",
     responses: { 200: { description: "The metrics", contentType: "text/plain", schema: z.string() } },
-    handle: async ({ services }) => ({
-      status: 200,
-      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
-      body: services.metricsText(),
-    }),
+    handle: async ({ services }) => metricsReply(services.metricsText()),
   }),
 ];
 

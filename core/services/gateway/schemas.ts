@@ -264,6 +264,11 @@ export const draftQuery = z.strictObject({
 
 const check = z.looseObject({ ok: z.boolean(), detail: z.string().optional() });
 export const healthSchema = z.object({
-  status: z.enum(["ok", "unavailable"]),
+  status: z.enum(["ok", "unavailable"]).describe("`ok`: the node has what its own work needs"),
+  degraded: z
+    .boolean()
+    .optional()
+    .describe("Something is wrong, here or on another node; `checks` says what"),
+  node: z.object({ name: z.string(), roles: z.array(z.string()) }).optional(),
   checks: z.record(z.string(), check).optional(),
 });

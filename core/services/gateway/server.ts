@@ -11,13 +11,15 @@ const requestTimeoutMs = 60_000;
 /** Milliseconds for the headers alone. */
 const headersTimeoutMs = 20_000;
 /** Milliseconds that a stop waits for answers that are under way. */
-const drainMs = 10_000;
+const drainMs = 7_000;
+/** Milliseconds between two looks for connections that are idle by now. */
+const idleEveryMs = 50;
 /** Milliseconds in which a client may read why its connection ends. */
 const lingerMs = 1_000;
 
 export interface HttpServer {
   readonly address: AddressInfo;
-  /** Takes no new connection, and resolves when those with a request under way have been answered, or after 10 s. */
+  /** Takes no new connection, and resolves when those with a request under way have been answered, or after 7 s. */
   close(): Promise<void>;
 }
 
@@ -79,6 +81,11 @@ export async function listen(
     },
     listener,
   );
+  let closing = false;
+  // Whoever keeps its connection is told with the next answer to open another one, which leads to another node.
+  server.prependListener("request", (_, response) => {
+    if (closing) response.setHeader("connection", "close");
+  });
   server.on("clientError", answerUnreadable);
   server.on("checkContinue", (request, response) => {
     if (announcedSize(request) <= maxBodyBytes) {
@@ -99,9 +106,12 @@ export async function listen(
     address: server.address() as AddressInfo,
     close: () =>
       new Promise((resolve, reject) => {
+        closing = true;
         const timer = setTimeout(() => server.closeAllConnections(), drainMs);
+        const idle = setInterval(() => server.closeIdleConnections(), idleEveryMs);
         server.close((error) => {
           clearTimeout(timer);
+          clearInterval(idle);
           if (error) reject(error);
           else resolve();
         });

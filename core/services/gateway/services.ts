@@ -7,8 +7,18 @@ import type { Metrics } from "../../lib/metrics.ts";
 
 /** The state of the node, for /health. */
 export interface HealthReport {
+  /** Whether it has what its own work needs. */
   ready: boolean;
-  checks: Record<string, { ok: boolean; detail?: string | undefined; [fact: string]: unknown }>;
+  /** Whether anything is wrong, here or elsewhere. */
+  degraded: boolean;
+  node: { name: string; roles: readonly string[] };
+  checks: Record<string, Check>;
+}
+
+export interface Check {
+  ok: boolean;
+  detail?: string | undefined;
+  [fact: string]: unknown;
 }
 
 export interface Services extends PushParts {
