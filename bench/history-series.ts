@@ -9,9 +9,9 @@ import { burst, medians, type Sizes, slow, steady, warmUp } from "./series.ts";
 import type { Stubs } from "./stubs.ts";
 
 const repeats = 4;
-/** No figure may be worse by more than this share. */
+/** No figure may be worse by more than 15 %. */
 const most = 1.15;
-const least = 1 / most;
+const least = 0.85;
 
 type Series = Record<"bursts" | "even" | "waiting", Measured>;
 

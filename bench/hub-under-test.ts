@@ -34,8 +34,8 @@ export interface HubUnderTest {
   readonly nodes: readonly Node[];
   /** The processes of the nodes, and of NATS where there is one. */
   pids(): number[];
-  /** Starts the nodes, at once. */
-  start(): Promise<void>;
+  /** Starts the nodes, all at once, or one after the other so that none takes the machine from another. */
+  start(oneByOne?: boolean): Promise<void>;
   /** Stops the nodes as an administrator does. */
   stop(): Promise<void>;
   /** kill -9 of all nodes at once. */
@@ -86,13 +86,23 @@ export async function prepareHub(
     },
     pids: () =>
       [...nodes.map(({ process }) => process.child.pid), nats?.pid].filter((pid) => pid !== undefined),
-    async start() {
-      const started = await Promise.allSettled(
-        rolesOf[layout].map(async (roles) => {
-          const process = await spawnHub(project.dir, port, { DESKWIRE_ROLES: roles });
-          nodes.push({ roles, process });
+    async start(oneByOne = false) {
+      const start = async (roles: string): Promise<Node> => ({
+        roles,
+        // Those without the API listen too, for /health.
+        process: await spawnHub(project.dir, roles === "all" || roles.includes("api") ? port : 0, {
+          DESKWIRE_ROLES: roles,
         }),
-      );
+      });
+      let before: Promise<unknown> = Promise.resolve();
+      const starting = rolesOf[layout].map((roles) => {
+        const node = oneByOne ? before.then(() => start(roles)) : start(roles);
+        before = node;
+        return node;
+      });
+      const started = await Promise.allSettled(starting);
+      // Those that run are ended with the others, should one not have come up.
+      nodes = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
       const failed = started.find((one) => one.status === "rejected");
       if (failed) throw failed.reason;
     },
