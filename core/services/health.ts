@@ -114,11 +114,14 @@ function natsCheck({ link: { connected, since } }: Nodes): Check {
   };
 }
 
-/** Names of nodes and numbers of companies; their names are in the log. */
+/** A node as the public may know it: by the part of its name that is not its machine's. */
+const shown = (node: string) => node.slice(node.lastIndexOf("-") + 1);
+
+/** Which nodes, and how many companies; the names of these are in the log. */
 function configCheck(agreement: Agreement): Check {
   const details = agreement.differences().map(({ node, companies }) => {
     const of = companies === null ? "" : ` for ${companies === 1 ? "1 company" : `${companies} companies`}`;
-    return `${node} has other settings than this node${of}`;
+    return `node ${shown(node)} has other settings than this node${of}`;
   });
   return { ok: details.length === 0, ...list(details.map((detail) => `${detail}: see the log`)) };
 }
@@ -135,7 +138,7 @@ async function settled(what: string, log: Log, look: () => Promise<Check>): Prom
 
 /**
  * A report for /health. Ready is a node that has what its own roles need: the database, and its model where it classifies.
- * What else is wrong makes it degraded, and is told. Names of companies are not.
+ * What else is wrong makes it degraded, and is told. Names of companies and machines are not.
  */
 export function createHealth({ roles: own, nodes, log, store }: HealthParts): () => Promise<HealthReport> {
   const counts = kept(async () => {
@@ -165,7 +168,7 @@ export function createHealth({ roles: own, nodes, log, store }: HealthParts): ()
     return {
       ready: (database?.ok ?? true) && (classifier.ok || !own.includes("ml")),
       degraded: Object.values(checks).some(({ ok }) => !ok),
-      node: { name: nodes.here, roles: own },
+      node: { name: shown(nodes.here), roles: own },
       checks,
     };
   };
