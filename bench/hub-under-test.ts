@@ -90,7 +90,7 @@ export async function prepareHub(
       const start = async (roles: string): Promise<Node> => ({
         roles,
         // Those without the API listen too, for /health.
-        process: await spawnHub(project.dir, roles === "all" || roles.includes("api") ? port : 0, {
+        process: await spawnHub(project.dir, roles.includes("api") ? port : 0, {
           DESKWIRE_ROLES: roles,
         }),
       });
