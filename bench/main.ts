@@ -3,12 +3,14 @@ import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { benchFaults } from "./faults.ts";
 import type { Figure } from "./figures.ts";
 import { benchJob, parts } from "./job.ts";
 import { benchMail } from "./mail.ts";
 
 const usage = `usage: npm run bench -- <suite> [--json FILE]
   job  [--only one,four,history,recovery] [--messages N] [--history N]   the whole job, and the database's ceiling
+  faults [--messages N]                                                  four nodes while every part fails in turn
   mail                                                                   from a mailbox to its Drafts folder
 `;
 
@@ -25,6 +27,7 @@ const optionsSchema = z.object({
 type Options = z.output<typeof optionsSchema>;
 
 const suites: Record<string, (options: Options) => Promise<Figure[]>> = {
+  faults: benchFaults,
   job: benchJob,
   mail: benchMail,
 };
