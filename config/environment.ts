@@ -19,6 +19,9 @@ export const environmentVariables: readonly EnvironmentVariable[] = [
   { name: "DESKWIRE_HTTP_PORT", path: ["http", "port"], description: "In place of http.port." },
   { name: "DESKWIRE_DATABASE_URL", path: ["database", "url"], description: "In place of database.url." },
   { name: "DESKWIRE_NATS_URL", path: ["nats", "url"], description: "In place of nats.url." },
+  { name: "DESKWIRE_NATS_USER", path: ["nats", "user"], description: "In place of nats.user." },
+  { name: "DESKWIRE_NATS_PASSWORD", path: ["nats", "password"], description: "In place of nats.password." },
+  { name: "DESKWIRE_NATS_TOKEN", path: ["nats", "token"], description: "In place of nats.token." },
   { name: "DESKWIRE_LOG_LEVEL", path: ["log", "level"], description: "In place of log.level." },
 ];
 

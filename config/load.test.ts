@@ -98,15 +98,58 @@ describe("the environment", () => {
         DESKWIRE_DATABASE_URL: "postgres://u:pw-in-env@db/x",
         DESKWIRE_LOG_LEVEL: "debug",
         DESKWIRE_STATE_DIR: "state",
+        DESKWIRE_NATS_URL: "nats://a:4222,nats://b:4222",
+        DESKWIRE_NATS_TOKEN: "token-in-env",
         DESKWIRE_ROLES: "ml, api",
       },
     });
+    expect(loaded.hub.nats.url).toBe("nats://a:4222,nats://b:4222");
+    expect(loaded.hub.nats.token?.reveal()).toBe("token-in-env");
     expect(loaded.hub.http).toMatchObject({ port: 0, host: "0.0.0.0" });
     expect(loaded.hub.database.url?.reveal()).toBe("postgres://u:pw-in-env@db/x");
     expect(loaded.hub.log.level).toBe("debug");
     expect(loaded.stateDir).toBe(join(project.dir, "state"));
     expect(loaded.roles).toEqual(["api", "ml"]);
     expect(loaded.warnings).toEqual([]);
+  });
+
+  test("a node that leaves roles to others needs NATS, and all but a classifier need a database beside it", async () => {
+    const project = await makeProject({ "config/companies/acme.yaml": acme });
+    const mistakes = (env: Record<string, string>) => project.mistakes({ env });
+    expect(await mistakes({ DESKWIRE_ROLES: "api,connectors" })).toEqual([
+      expect.stringMatching(
+        /^environment: DESKWIRE_ROLES: expected nats.url .* leaves pipeline, ml to others/,
+      ),
+    ]);
+    const nats = { DESKWIRE_NATS_URL: "nats://a:4222" };
+    for (const roles of ["api", ""]) {
+      expect(await mistakes({ ...nats, DESKWIRE_ROLES: roles })).toEqual([
+        expect.stringMatching(/database\.url: expected database\.url .* nodes share one/),
+      ]);
+    }
+    // It gets texts and gives labels: no company's file is read, and no secret in it needed.
+    await project.write("config/companies/acme.yaml", "name: [broken");
+    const loaded = await project.load({ env: { ...nats, DESKWIRE_ROLES: "ml" } });
+    expect([loaded.roles, loaded.companies.size]).toEqual([["ml"], 0]);
+  });
+
+  test("nodes with the same files and secrets have the same digest of a company, wherever these lie", async () => {
+    const files = (password: string, article: string) => ({
+      "config/companies/acme.yaml": `${acme}connectors:\n  mail:\n    password: \${file:../password}\n`,
+      "config/password": password,
+      "config/companies/acme/knowledge/returns.md": article,
+    });
+    const look = async (...given: Parameters<typeof files>) =>
+      (await (await makeProject(files(...given))).load()).companies.get("acme");
+    const [first, same, otherSecret, otherArticle] = [
+      await look("one\n", "# Returns\n30 days\n"),
+      await look("one\n", "# Returns\n30 days\n"),
+      await look("two\n", "# Returns\n30 days\n"),
+      await look("one\n", "# Returns\n14 days\n"),
+    ];
+    expect(same?.sharedDigest).toBe(first?.sharedDigest);
+    expect(otherSecret?.sharedDigest).not.toBe(first?.sharedDigest);
+    expect(otherArticle?.sharedDigest).not.toBe(first?.sharedDigest);
   });
 
   test("its mistakes name the variable", async () => {

@@ -54,7 +54,7 @@ async function checkConnections(config: LoadedConfig): Promise<number> {
  */
 export async function check(project: string, live = false): Promise<number> {
   const config = await projectConfig(project, false).load();
-  const { companies, warnings, stateDir } = config;
+  const { companies, warnings, stateDir, roles, hub } = config;
   for (const warning of warnings) process.stderr.write(`warning: ${formatMistake(warning)}\n`);
   for (const company of companies.values()) {
     const { articles, macros, problems } = await loadKnowledge(company);
@@ -65,6 +65,8 @@ export async function check(project: string, live = false): Promise<number> {
     const known = `${articles.length} articles, ${macros.length} macros`;
     process.stdout.write(`${company.id} (${company.name}): ${list}; ${known}\n`);
   }
+  const others = hub.nats.url ? "with other nodes, over NATS" : "alone";
+  process.stdout.write(`this node does ${roles.join(", ")}, ${others}\n`);
   process.stdout.write(`data and generated secrets: ${stateDir}\nthe configuration is valid\n`);
   return live && (await checkConnections(config)) > 0 ? 1 : 0;
 }

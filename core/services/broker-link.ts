@@ -29,7 +29,6 @@ type Transit = NonNullable<ServiceBroker["transit"]> & {
   tx: NatsTransporter;
   opts: { disableReconnect?: boolean };
   connect(): Promise<void>;
-  removePendingRequestByNodeID(nodeID: string): void;
 };
 
 /** The broker's option; null where no NATS is set. */
@@ -135,12 +134,17 @@ function endWithout({ tx, opts }: Transit, isConnected: () => boolean): void {
 function follow(broker: ServiceBroker, transit: Transit, set: (connected: boolean) => void): void {
   const { discoverer, nodes } = broker.registry as unknown as {
     discoverer: { sendLocalNodeInfo(): Promise<void>; discoverAllNodes(): Promise<unknown> };
-    nodes: { toArray(): Array<{ id: string; local: boolean }> };
+    nodes: {
+      toArray(): Array<{ id: string; local: boolean; available: boolean }>;
+      disconnected(id: string, isUnexpected: boolean): void;
+    };
   };
   const away = () => {
     set(false);
-    // Their answers may be lost: whoever waits for one is told now.
-    for (const { id, local } of nodes.toArray()) if (!local) transit.removePendingRequestByNodeID(id);
+    // Their answers may be lost: whoever waits for one is told now. Each is called again when it has told of itself: when
+    // this node is back it need not be, and a call that nobody hears would wait for its time-out.
+    for (const { id, local, available } of nodes.toArray())
+      if (!local && available) nodes.disconnected(id, true);
   };
   const watch = async (client: NatsConnection) => {
     for await (const { type } of client.status()) {

@@ -13,6 +13,8 @@ import { createBrokerMetrics } from "./broker-metrics.ts";
 const drainMs = 8_000;
 /** Milliseconds beyond them for calls of other nodes that are still being answered. */
 const lastCallsMs = 500;
+/** Milliseconds after which a call that names no time-out of its own is given up. */
+const requestTimeoutMs = 60_000;
 /** Seconds between signs of life, and without one until a node counts as gone: what its death delays calls that it had. */
 const heartbeat = { interval: 1.5, timeout: 4 };
 
@@ -79,6 +81,7 @@ export function createBroker(
     namespace: "deskwire",
     metadata: metadata as unknown as Record<string, unknown>,
     transporter: transporter(nats, nodeID),
+    requestTimeout: requestTimeoutMs,
     heartbeatInterval: heartbeat.interval,
     heartbeatTimeout: heartbeat.timeout,
     tracking: { enabled: true, shutdownTimeout: drainMs },
