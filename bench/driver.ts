@@ -105,7 +105,7 @@ async function run(load: Load): Promise<LoadResult> {
     const sends: Array<Promise<void>> = [];
     for (let index = 0; index < load.messages; index++) {
       const due = startedAt + (index * 1000) / load.perSecond;
-      if (due > now()) await sleep(due - now());
+      await sleep(Math.max(0, due - now()));
       sends.push(send(index, due));
     }
     await Promise.all(sends);

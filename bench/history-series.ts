@@ -8,7 +8,6 @@ import type { Measured } from "./measure.ts";
 import { burst, medians, type Sizes, slow, steady, warmUp } from "./series.ts";
 import type { Stubs } from "./stubs.ts";
 
-const repeats = 4;
 /** No figure may be worse by more than 15 %. */
 const most = 1.15;
 const least = 0.85;
@@ -22,18 +21,19 @@ async function measureInTurns(hubs: HubUnderTest[], databasePid: number, sizes: 
     even: [] as Measured[],
     waiting: [] as Measured[],
   }));
-  const half = { ...sizes, steadySeconds: Math.ceil(sizes.steadySeconds / 2) };
+  // The steady load is in the table once already, and repeated here.
+  const shorter = { ...sizes, steadySeconds: Math.ceil(sizes.steadySeconds / 2) };
   const kinds = [
-    ["bursts", burst, repeats],
-    ["even", steady, 2],
-    ["waiting", slow, 2],
+    ["bursts", burst, 5],
+    ["even", steady, 3],
+    ["waiting", slow, 3],
   ] as const;
   for (const [kind, run, times] of kinds) {
     for (let time = 0; time < times; time++) {
       const order = [...hubs.keys()];
       if (time % 2 === 1) order.reverse();
       for (const index of order)
-        runs[index]?.[kind].push(await run(hubs[index] as HubUnderTest, databasePid, half));
+        runs[index]?.[kind].push(await run(hubs[index] as HubUnderTest, databasePid, shorter));
     }
   }
   return runs.map(({ bursts, even, waiting }) => ({
