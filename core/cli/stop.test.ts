@@ -6,7 +6,15 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { openDatabase } from "../store/database.ts";
 import { startEmbeddedPostgres } from "../store/embedded-postgres.ts";
-import { databaseUrl, freePort, makeHubProject, request, spawnHub, testKey, until } from "../testing/hub.ts";
+import {
+  databaseUrl,
+  freePort,
+  makeHubProject,
+  request,
+  spawnHub,
+  testKey,
+  until as untilWithin,
+} from "../testing/hub.ts";
 import { startNats } from "../testing/nats.ts";
 import { createTestDatabase } from "../testing/postgres.ts";
 import { quietLog } from "../testing/store.ts";
@@ -15,13 +23,15 @@ import { makeTempFolder } from "../testing/temp-folder.ts";
 
 /** Milliseconds in which a node is gone, on a machine that may be slow itself. */
 const goneMs = 20_000;
+/** Several processes start at once. */
+const until: typeof untilWithin = (what, look, timeoutMs = 60_000) => untilWithin(what, look, timeoutMs);
 const key = testKey("acme");
 
 const cleanUps: Array<() => Promise<unknown> | unknown> = [];
 // The tests run side by side, since they mostly wait: what they have opened goes when the last one is done.
 afterAll(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-}, 60_000);
+}, 180_000);
 
 /** An LLM that says nothing until `answer` is called. */
 async function startSlowLlm() {
@@ -109,7 +119,7 @@ test.concurrent("what is under way is finished before the node ends", async () =
   expect(code).toBe(0);
   expect(ms).toBeLessThan(6_000);
   expect(["drafted", "delivered"]).toContain((await stages())[0]);
-}, 60_000);
+}, 180_000);
 
 describeWith("nats", "a node among others", () => {
   const makeNats = async () => {
@@ -132,11 +142,11 @@ describeWith("nats", "a node among others", () => {
     expect(code).toBe(0);
     expect(ms).toBeLessThan(goneMs);
     // Long before its claim would have run out.
-    await until("the other node asks", async () => (llm.asked() === 2 ? true : undefined), 8_000);
+    await until("the other node asks", async () => (llm.asked() === 2 ? true : undefined), 20_000);
     llm.answer();
     await until("it is delivered", async () => ((await stages())[0] === "delivered" ? true : undefined));
     expect(await second.end()).toMatchObject({ code: 0 });
-  }, 90_000);
+  }, 180_000);
 
   test.concurrent("is called by nobody any more while it ends", async () => {
     const [nats, { url, stages }] = await Promise.all([makeNats(), makeDatabase()]);
@@ -155,7 +165,7 @@ describeWith("nats", "a node among others", () => {
       return all.length === 200 && all.every((stage) => stage === "delivered") ? true : undefined;
     });
     expect(hub.output()).not.toMatch(/\b(warn|error) pipeline/);
-  }, 90_000);
+  }, 180_000);
 
   test.concurrent.each(["killed", "frozen"] as const)(
     "is gone in time while NATS is %s",
