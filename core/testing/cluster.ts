@@ -1,5 +1,5 @@
 /** Whole clusters for tests: four nodes as processes, over a PostgreSQL and a NATS of their own, all of which can be killed. */
-import { chmod, rm } from "node:fs/promises";
+import { appendFile, chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
@@ -8,6 +8,7 @@ import { describeFolder } from "../store/postgres-folder.ts";
 import { readPostmaster } from "../store/postmaster.ts";
 import { databaseUrl, freePort, type HubProcess, makeHubProject, spawnHub } from "./hub.ts";
 import { startNats, type TestNats } from "./nats.ts";
+import type { Network } from "./network.ts";
 import type { Outside } from "./outside.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
@@ -36,16 +37,31 @@ export interface ClusterOptions {
   companies?: string[];
   /** LLM calls in flight. */
   draftConcurrency?: number;
+  /** Where the nodes are hosts of their own, named as their roles; `outside` has to listen on its host. */
+  network?: Network;
+}
+
+/** Lets connections in that come over a network. */
+async function letIn(dir: string): Promise<void> {
+  await appendFile(join(dir, "data", "pg_hba.conf"), "host all all 10.0.0.0/8 scram-sha-256\n");
+  const running = await readPostmaster(await describeFolder(dir));
+  if (running) process.kill(running.pid, "SIGHUP");
 }
 
 /** A PostgreSQL that survives what is done to it: commits are written out. */
-async function startServer() {
+async function startServer(network: Network | undefined) {
   const home = await makeTempFolder("cluster");
   // PostgreSQL's user has to pass through.
   await chmod(home, 0o711);
   const dir = join(home, "postgres");
-  const start = () => startEmbeddedPostgres({ dir, log: quiet, settings: { max_connections: "120" } });
+  const start = () =>
+    startEmbeddedPostgres({
+      dir,
+      log: quiet,
+      settings: { max_connections: "120", listen_addresses: network?.host ?? "" },
+    });
   let server: EmbeddedPostgres = await start();
+  if (network) await letIn(dir);
   return {
     get connection() {
       return server.connection;
@@ -87,17 +103,21 @@ function makeProject(
 
 /** Starts all; call `stop` in the end. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const postgres = await startServer();
-  const nats = await startNats();
-  const project = await makeProject(options, databaseUrl(postgres.connection), nats);
+  const { network } = options;
+  const postgres = await startServer(network);
+  const nats = await startNats(network ? { host: network.host } : {});
+  const reached = network ? { ...postgres.connection, host: network.host } : postgres.connection;
+  const project = await makeProject(options, databaseUrl(reached), nats);
   const port = await freePort();
   const printed: string[] = [];
   const nodes = new Map<ClusterRole, HubProcess>();
+  const api = network?.addressOf("api") ?? "127.0.0.1";
   const start = async (role: ClusterRole) => {
-    nodes.set(role, await spawnHub(project.dir, role === "api" ? port : 0, { DESKWIRE_ROLES: role }));
+    const env = { DESKWIRE_ROLES: role, ...(network && { DESKWIRE_HTTP_HOST: "0.0.0.0" }) };
+    nodes.set(role, await spawnHub(project.dir, role === "api" ? port : 0, env, network?.within(role)));
   };
   const cluster: Cluster = {
-    intakeUrl: (company) => `http://127.0.0.1:${port}/connect/${company}/desk`,
+    intakeUrl: (company) => `http://${api}:${port}/connect/${company}/desk`,
     nats,
     async killAndRestart(role) {
       const node = nodes.get(role);

@@ -106,14 +106,19 @@ export interface HubProcess {
   stop(): Promise<number | null>;
 }
 
-/** Starts `deskwire start` in a process of its own, and waits until it is ready. */
+/**
+ * Starts `deskwire start` in a process of its own, and waits until it is ready.
+ * @param within what stands before the command, for a process on another host of a test's network
+ */
 export async function spawnHub(
   dir: string,
   port: number,
   env: Record<string, string> = {},
+  within: readonly string[] = [],
 ): Promise<HubProcess> {
   const started = performance.now();
-  const child = spawn(process.execPath, [main, "start", "--project", dir], {
+  const [program, ...args] = [...within, process.execPath, main, "start", "--project", dir];
+  const child = spawn(program as string, args, {
     env: { ...process.env, DESKWIRE_HTTP_PORT: String(port), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -8,6 +8,8 @@ interface SystemProgram {
   readonly paths: readonly string[];
   /** Debian's packages for it. */
   readonly packages: readonly string[];
+  /** Of no use to other users. */
+  readonly asRoot?: true;
 }
 
 const programs = {
@@ -32,6 +34,7 @@ const programs = {
     packages: ["nats-server"],
   },
   dovecot: { paths: ["/usr/sbin/dovecot"], packages: ["dovecot-imapd"] },
+  ip: { paths: ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip"], packages: ["iproute2"], asRoot: true },
 } as const satisfies Record<string, SystemProgram>;
 
 export type ProgramName = keyof typeof programs;
@@ -58,11 +61,15 @@ export function missingPrograms(): ProgramName[] {
  */
 export function describeWith(name: ProgramName, title: string, body: (path: string) => void): void {
   const path = findProgram(name);
-  if (path !== undefined) {
+  const { packages, asRoot }: SystemProgram = programs[name];
+  const mayUse = !asRoot || process.getuid?.() === 0;
+  if (path !== undefined && mayUse) {
     describe(title, () => body(path));
     return;
   }
-  const reason = `needs Debian package ${programs[name].packages[0]}`;
+  const reason = mayUse
+    ? `needs Debian package ${packages[0]}`
+    : `needs root, and Debian package ${packages[0]}`;
   console.warn(`skipped: ${title}: ${reason}`);
   describe(title, () => test.skip(reason, () => undefined));
 }
