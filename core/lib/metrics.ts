@@ -37,6 +37,11 @@ export const metricTable = {
     labels: ["step"],
     description: "Messages in work on this node.",
   },
+  "deskwire.nats.connected": {
+    type: "gauge",
+    labels: [],
+    description: "1 while this node has a way to the others, 0 while NATS is away. Only with nats.url.",
+  },
   "deskwire.recover.requeued": {
     type: "counter",
     labels: [],

@@ -4,6 +4,7 @@ import { type BrokerOptions, Errors, type ServiceBroker } from "moleculer";
 import { Events, type NatsConnection } from "nats";
 import type { HubConfig } from "../../config/schema.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
+import { describeError } from "../../plugins/contract/errors.ts";
 
 /** Milliseconds that a start waits for NATS. Then the node starts without: what customers send is taken in all the same. */
 const patienceMs = 1_500;
@@ -54,6 +55,8 @@ export function transporter(nats: HubConfig["nats"], name: string): BrokerOption
 export interface LinkParts {
   used: boolean;
   log: Log;
+  /** Told of each change, and once at the start. */
+  onChange(connected: boolean): void;
 }
 
 export interface OpenLink {
@@ -64,13 +67,14 @@ export interface OpenLink {
   attach(broker: ServiceBroker): void;
 }
 
-export function createLink({ used, log }: LinkParts): OpenLink {
+export function createLink({ used, log, onChange }: LinkParts): OpenLink {
   let connected = false;
   let since = new Date();
   const set = (next: boolean) => {
     if (next === connected) return;
     connected = next;
     since = new Date();
+    onChange(connected);
     if (next) log.info("the way to the other nodes is open");
     else log.warn("NATS is away: other nodes cannot be called until it is back");
   };
@@ -94,7 +98,8 @@ export function createLink({ used, log }: LinkParts): OpenLink {
     attach(broker) {
       const transit = broker.transit as Transit | undefined;
       if (!transit) return;
-      startWithout(transit, log);
+      onChange(connected);
+      startWithout(transit, log, sayWhy(transit, log));
       endWithout(transit, () => connected);
       follow(broker, transit, set);
     },
@@ -102,14 +107,33 @@ export function createLink({ used, log }: LinkParts): OpenLink {
 }
 
 /** The broker would wait for its transporter for ever before it starts a service; here it goes on, and is joined later. */
-function startWithout(transit: Transit, log: Log): void {
+function startWithout(transit: Transit, log: Log, failed: Promise<void>): void {
   const connect = transit.connect.bind(transit);
   transit.connect = async () => {
     const joined = connect().then(() => true);
     const late = sleep(patienceMs, false, { ref: false });
-    if (!(await Promise.race([joined, late])))
+    if (!(await Promise.race([joined, late, failed.then(() => false)])))
       log.warn("NATS does not answer: this node starts without the others, and goes on trying");
   };
+}
+
+/** Says why an attempt to connect failed, once for all that follow. @returns what resolves with the first one that fails */
+function sayWhy({ tx }: Transit, log: Log): Promise<void> {
+  const connect = tx.connect.bind(tx);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let said = false;
+  tx.connect = async (onError) => {
+    try {
+      await connect(onError);
+      said = false;
+    } catch (error) {
+      if (!said) log.warn("NATS cannot be reached; trying on", { error: describeError(error) });
+      said = true;
+      resolve();
+      throw error;
+    }
+  };
+  return promise;
 }
 
 /** The transporter's own end waits for an answer of the server, and its attempts to connect have no end at all. */

@@ -68,14 +68,13 @@ export function createBroker(
   logFor: LogFor,
 ): Broker {
   const { options, attach, text } = createBrokerMetrics();
-  const {
-    link,
-    middleware,
-    attach: attachLink,
-  } = createLink({
+  let metrics: Metrics | undefined;
+  const openLink = createLink({
     used: nats.url !== undefined,
     log: logFor("nodes"),
+    onChange: (connected) => metrics?.set("deskwire.nats.connected", Number(connected)),
   });
+  const { link, middleware } = openLink;
   const broker = new ServiceBroker({
     nodeID,
     namespace: "deskwire",
@@ -95,6 +94,7 @@ export function createBroker(
     logger: brokerLogger(logFor),
     metrics: options as unknown as NonNullable<BrokerOptions["metrics"]>,
   } as BrokerOptions);
-  attachLink(broker);
-  return { broker, link, metrics: attach(broker), metricsText: text };
+  metrics = attach(broker);
+  openLink.attach(broker);
+  return { broker, link, metrics, metricsText: text };
 }

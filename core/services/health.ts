@@ -79,12 +79,11 @@ async function connectorsCheck(nodes: Nodes): Promise<Check> {
   return { ok: details.length === 0, ...figures, ...list(details) };
 }
 
-async function classifierCheck(nodes: Nodes, log: Log): Promise<Check> {
+async function classifierCheck(nodes: Nodes): Promise<Check> {
   const answers = await nodes.ask<object>("classifier.status", {}, timeoutMs);
   const working = answers.flatMap(({ answer }) => answer ?? []);
   const own = answers.find(({ node }) => node === nodes.here)?.answer ?? working[0];
   if (own) return { ok: true, ...own, nodes: working.length };
-  log.warn("no classifier answers");
   return { ok: false, detail: "no classifier answers: messages wait to be classified", nodes: 0 };
 }
 
@@ -154,7 +153,7 @@ export function createHealth({ roles: own, nodes, log, store }: HealthParts): ()
           await store.db.ping(timeoutMs);
           return counts();
         }),
-      settled("the classifier", log, () => classifierCheck(nodes, log)),
+      settled("the classifier", log, () => classifierCheck(nodes)),
       store && connectors(),
     ]);
     const checks: Record<string, Check> = {
