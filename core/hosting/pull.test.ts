@@ -122,6 +122,23 @@ test("an event that is not valid goes to quarantine, and the page goes on", asyn
   expect(await loadCursor(db, "acme", "desk")).toEqual({ at: 6 });
 });
 
+test("a node that waits for its turn says so, and begins afresh when it comes", async () => {
+  const { db } = await openTestStore();
+  const { source, spec } = makeSource(3);
+  source.hang = true;
+  const first = startTestPulls(db, spec).pulls;
+  await eventually(async () => (await stored(db)).length === 3, "the first one reads");
+  const second = startTestPulls(db, spec).pulls;
+  await eventually(() => second.status()[0]?.standby === true, "the second one waits");
+  expect(first.status()).toMatchObject([{ standby: false, lastReadAt: expect.any(Date) }]);
+  const { startedAt } = second.status()[0] as { startedAt: Date };
+  await first.stop();
+  await eventually(() => second.status()[0]?.standby === false, "it is its turn");
+  expect((second.status()[0] as { startedAt: Date }).startedAt.getTime()).toBeGreaterThan(
+    startedAt.getTime(),
+  );
+});
+
 test("a failed read is told, backs off, and goes on where it stood", async () => {
   const { db } = await openTestStore();
   const { source, spec } = makeSource(3);
