@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { formatMistake } from "../../config/mistakes.ts";
 import type { LoadedConfig } from "../../config/types.ts";
+import { describeError } from "../../plugins/contract/errors.ts";
 import { checkLive } from "../hosting/check-live.ts";
 import { createLog, type LogFor, onOneLine } from "../lib/log.ts";
 import { loadKnowledge } from "../llm/knowledge.ts";
@@ -47,6 +48,21 @@ async function checkConnections(config: LoadedConfig): Promise<number> {
   return failed;
 }
 
+/** Whether this node would meet the others. @returns how many failed */
+async function checkMeeting({ hub }: LoadedConfig): Promise<number> {
+  const { url, ...rest } = hub.nats;
+  if (url === undefined) return 0;
+  const { checkNats } = await import("../queue/nats-connection.ts");
+  try {
+    await checkNats({ url, ...rest, name: "deskwire check" });
+    process.stdout.write("nats: ok\n");
+    return 0;
+  } catch (error) {
+    process.stdout.write(`nats: FAILED: ${onOneLine(describeError(error))}\n`);
+    return 1;
+  }
+}
+
 /**
  * @param live whether to sign in to what each connector connects to
  * @returns the exit code: 1 where a connection failed
@@ -68,5 +84,5 @@ export async function check(project: string, live = false): Promise<number> {
   const others = hub.nats.url ? "with other nodes, over NATS" : "alone";
   process.stdout.write(`this node does ${roles.join(", ")}, ${others}\n`);
   process.stdout.write(`data and generated secrets: ${stateDir}\nthe configuration is valid\n`);
-  return live && (await checkConnections(config)) > 0 ? 1 : 0;
+  return live && (await checkMeeting(config)) + (await checkConnections(config)) > 0 ? 1 : 0;
 }

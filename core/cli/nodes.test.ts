@@ -74,7 +74,7 @@ describeWith("nats", "a node of many", () => {
   }, 120_000);
 
   test("says what its roles lack, and lets no hub with a queue of its own come in beside it", async () => {
-    const { project, settings, start } = await makeCluster();
+    const { project, settings, start, nats: server } = await makeCluster();
     await start("api");
     const { database, nats } = settings;
     const alone = await makeProject({ database });
@@ -83,12 +83,16 @@ describeWith("nats", "a node of many", () => {
       runDeskwire(alone.dir, ["check"], { DESKWIRE_ROLES: "api" }),
       runDeskwire((await makeProject({ nats })).dir, ["check"]),
       runDeskwire((await makeProject({ nats })).dir, ["check"], { DESKWIRE_ROLES: "ml" }),
-      runDeskwire(project.dir, ["check"]),
+      runDeskwire(project.dir, ["check", "--live"]),
     ]);
     expect(refused).toMatchObject({ code: 2, output: expect.stringContaining("setting nats.url") });
     expect(split).toMatchObject({ code: 2, output: expect.stringContaining("DESKWIRE_NATS_URL") });
     expect(shareless).toMatchObject({ code: 2, output: expect.stringContaining("DESKWIRE_DATABASE_URL") });
     expect(classifier).toMatchObject({ code: 0, output: expect.stringContaining("this node does ml,") });
     expect(whole).toMatchObject({ code: 0, output: expect.stringContaining("with other nodes, over NATS") });
+    expect(whole.output).toContain("nats: ok");
+    await server.kill();
+    const live = await runDeskwire(project.dir, ["check", "--live"]);
+    expect(live).toMatchObject({ code: 1, output: expect.stringMatching(/nats: FAILED: .+/) });
   }, 60_000);
 });

@@ -55,6 +55,19 @@ export function connectNats(config: NatsConfig, log: Log): NatsLink {
   };
 }
 
+/**
+ * Looks once whether nodes can meet there.
+ * @throws where the server does not answer within 5 s, refuses us, or has no JetStream
+ */
+export async function checkNats(config: NatsConfig): Promise<void> {
+  const connection = await connectOnce(config);
+  try {
+    await connection.jetstreamManager({ timeout: 5_000 });
+  } finally {
+    await connection.close();
+  }
+}
+
 async function connectFirst(config: NatsConfig, log: Log, signal: AbortSignal): Promise<NatsConnection> {
   for (let failed = 0; ; ) {
     try {
