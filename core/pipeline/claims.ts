@@ -6,7 +6,7 @@ import type { Runner } from "../store/database.ts";
 import { type Claimant, extendClaims } from "../store/progress.ts";
 
 /** Milliseconds that a claim holds without being extended: what a crash of a node delays its messages. */
-export const claimMs = 9_000;
+export const claimMs = 6_000;
 
 export interface Claims {
   /** This node, as the owner of its claims. */

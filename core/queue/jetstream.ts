@@ -22,7 +22,7 @@ export interface JetStreamOptions {
   maxItems?: number;
   /** The most items of one company that wait at a step. Default 20,000. */
   maxPerCompany?: number;
-  /** Milliseconds without a sign of life from a node after which others get its items. Default 12,000. */
+  /** Milliseconds without a sign of life from a node after which others get its items. Default 7,500. */
   ackWaitMs?: number;
   /** Milliseconds between two looks for work that nobody was told of. Default 2,000. */
   scanMs?: number;
@@ -39,7 +39,7 @@ export function createJetStreamQueue(options: JetStreamOptions): Queue {
     name: options.name ?? "deskwire",
     replicas: options.replicas ?? 1,
     maxItems: options.maxItems ?? 500_000,
-    ackWaitMs: options.ackWaitMs ?? 12_000,
+    ackWaitMs: options.ackWaitMs ?? 7_500,
   };
   let connection: NatsConnection | undefined;
   let hints: Hints | undefined;

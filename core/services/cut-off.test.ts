@@ -7,7 +7,7 @@ import { startOutside } from "../testing/outside.ts";
 import { eventually } from "../testing/store.ts";
 import { describeWith } from "../testing/system-packages.ts";
 
-/** Longer than claims (9 s), acknowledgements of the queue (12 s) and leases (15 s) hold. Milliseconds. */
+/** Longer than claims (6 s), acknowledgements of the queue (7.5 s) and leases (15 s) hold. Milliseconds. */
 const cutOffMs = 16_000;
 
 describeWith("ip", "four nodes on hosts of their own", () => {
