@@ -1,7 +1,12 @@
+import { readFile, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from "node:tls";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
+import { makeCertificate } from "../testing/certificate.ts";
+import { makeTempFolder } from "../testing/temp-folder.ts";
 import { type HttpInit, http } from "./http.ts";
 
 type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void;
@@ -163,3 +168,35 @@ test("an abort ends a request at once, wherever it stands", async () => {
   abort.abort(reason);
   expect(await asked).toBe(reason);
 });
+
+test.each(["http", "https"])(
+  "a request over %s that is given up leaves nothing to be sent",
+  async (protocol) => {
+    const dir = await makeTempFolder("http");
+    onTestFinished(() => rm(dir, { recursive: true }));
+    const cert = await makeCertificate(dir);
+    const trusted = getCACertificates();
+    setDefaultCACertificates([...trusted, cert]);
+    onTestFinished(() => setDefaultCACertificates(trusted));
+    const { promise: end, resolve } = Promise.withResolvers<string | undefined>();
+    // Takes the request in, and says nothing.
+    const take = (socket: Socket) =>
+      socket
+        .resume()
+        .on("end", () => resolve("closed"))
+        .on("error", ({ code }: NodeJS.ErrnoException) => resolve(code));
+    const key = await readFile(join(dir, "key.pem"));
+    const silent = protocol === "https" ? createTlsServer({ cert, key }, take) : createTcpServer(take);
+    await new Promise<void>((listening) => silent.listen(0, "127.0.0.1", listening));
+    onTestFinished(() => void silent.close());
+    const { port } = silent.address() as AddressInfo;
+    const asked = http(`${protocol}://localhost:${port}`, {
+      method: "PUT",
+      body: "a note",
+      timeoutMs: 100,
+      maxBytes: 10,
+    });
+    expect(await failure(asked)).toMatchObject({ kind: "timeout" });
+    expect(await end).toBe("ECONNRESET");
+  },
+);

@@ -1,6 +1,7 @@
 /** Requests to other systems over connections that are kept, at a fraction of what the global `fetch` costs. */
 import { Agent, type Dispatcher } from "undici";
 import { type PlainAnswer, toResponse } from "./http-answer.ts";
+import { byReset, createConnector } from "./http-connect.ts";
 import { BodyTooLarge, HttpFailure } from "./http-failure.ts";
 import { InvalidRequest, type PlainRequest, toPlainRequest } from "./http-request.ts";
 
@@ -51,7 +52,10 @@ function createHandler(url: string, { init, onEnd, onAnswer, onError }: Asked) {
   let limit = init.maxBytes;
   const stop = (reason: Error) => {
     stopped ??= reason;
-    controller?.abort(stopped);
+    const end = () => controller?.abort(stopped as Error);
+    // A request without an answer may lie here still, whole or in part.
+    if (answer.status === 0) byReset(end);
+    else end();
     onError(stopped);
   };
   const handler: Dispatcher.DispatchHandler = {
@@ -109,7 +113,7 @@ function exchange(agent: Agent, url: string, request: PlainRequest, init: HttpIn
 
 /** Connections that nobody uses close by themselves, and keep no process from its end. */
 function createHttp(): Http {
-  const agent = new Agent({ connections, allowH2: false });
+  const agent = new Agent({ connections, allowH2: false, connect: createConnector() });
   return async (url, init) => {
     const { signal } = init;
     signal?.throwIfAborted();
