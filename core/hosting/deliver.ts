@@ -10,6 +10,7 @@ import {
 import { untilAborted } from "../lib/abort.ts";
 import type { Breaker, Verdict } from "../lib/breaker.ts";
 import { Unavailable } from "../lib/unavailable.ts";
+import type { Fence } from "./fence.ts";
 import type { Instances, OpenConnector } from "./instances.ts";
 
 /** The longest time that one delivery may take, in milliseconds. */
@@ -34,7 +35,8 @@ const breakerThreshold = 5;
 /** What an error says of the helpdesk. Refused credentials have a pause of their own. */
 function verdictOf(error: unknown): Verdict {
   const kind = kindOf(error);
-  if (error instanceof Closing || kind === "auth" || kind === "config") return "ignore";
+  if (error instanceof Closing || error instanceof Unavailable) return "ignore";
+  if (kind === "auth" || kind === "config") return "ignore";
   if (kind === "rate_limited") return { aloneMs: (isConnectorError(error) && error.retryAfterMs) || 0 };
   return kind === "transient" ? "trouble" : "works";
 }
@@ -59,6 +61,7 @@ async function put(
   company: string,
   instance: string,
   draft: OutgoingDraft,
+  fence: Fence | undefined,
 ): Promise<Delivered> {
   const breaker = breakerOf(instances, company, instance);
   breaker.check();
@@ -69,16 +72,18 @@ async function put(
   underWay.set(instances, running);
   const key = JSON.stringify([company, instance, draft.idempotencyKey]);
   const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  const write = async () => {
+  const write = async (cutOff?: AbortSignal) => {
     try {
-      return await deliver.put(client, draft, within);
+      return await deliver.put(client, draft, cutOff ? AbortSignal.any([within, cutOff]) : within);
     } catch (error) {
+      if (cutOff?.aborted) throw cutOff.reason;
       throw signal.aborted ? new Closing("the connector was closed meanwhile", { cause: error }) : error;
     }
   };
+  const guarded = () => (fence ? fence.guard(write) : write());
   let attempt = running.get(key);
   if (!attempt) {
-    attempt = gate(() => breaker.run(write, within), within);
+    attempt = gate(() => breaker.run(guarded, within), within);
     running.set(key, attempt);
     const done = () => running.delete(key);
     attempt.then(done, done);
@@ -95,15 +100,19 @@ async function opened(instances: Instances, breaker: Breaker, company: string, i
   }
 }
 
-/** Puts a draft; a connector without `deliver` leaves it in the history, where it can be read. */
+/**
+ * Puts a draft; a connector without `deliver` leaves it in the history, where it can be read.
+ * @param fence ends the attempt when others may have taken it over
+ */
 export async function putDraft(
   instances: Instances,
   company: string,
   instance: string,
   draft: OutgoingDraft,
+  fence?: Fence,
 ): Promise<DeliveryResult> {
   try {
-    return await put(instances, company, instance, draft);
+    return await put(instances, company, instance, draft, fence);
   } catch (error) {
     const tried = !(error instanceof Unavailable);
     if (tried) await instances.report(company, instance, error);

@@ -17,6 +17,8 @@ export interface Link {
   readonly connected: boolean;
   /** Since when it is as it is. */
   readonly since: Date;
+  /** Resolves when NATS answers. While it is away that may take long, or reject. */
+  hear(): Promise<void>;
 }
 
 /** What the broker's NATS transporter keeps for itself. */
@@ -70,6 +72,7 @@ export interface OpenLink {
 export function createLink({ used, log, onChange }: LinkParts): OpenLink {
   let connected = false;
   let since = new Date();
+  let attached: Transit | undefined;
   const set = (next: boolean) => {
     if (next === connected) return;
     connected = next;
@@ -87,6 +90,10 @@ export function createLink({ used, log, onChange }: LinkParts): OpenLink {
       get since() {
         return since;
       },
+      async hear() {
+        if (!connected || !attached?.tx.client) throw new Error("there is no connection to NATS");
+        await attached.tx.client.flush();
+      },
     },
     middleware: {
       name: "FailFast",
@@ -98,6 +105,7 @@ export function createLink({ used, log, onChange }: LinkParts): OpenLink {
     attach(broker) {
       const transit = broker.transit as Transit | undefined;
       if (!transit) return;
+      attached = transit;
       onChange(connected);
       startWithout(transit, log, sayWhy(transit, log));
       endWithout(transit, () => connected);

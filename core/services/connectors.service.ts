@@ -2,6 +2,7 @@
 import type { Context } from "moleculer";
 import type { OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { putDraft } from "../hosting/deliver.ts";
+import { createFence } from "../hosting/fence.ts";
 import { type LedgerSchedule, startLedger } from "../hosting/ledger-schedule.ts";
 import { type PullParts, type Pulls, startPulls } from "../hosting/pull.ts";
 import type { Metrics } from "../lib/metrics.ts";
@@ -11,6 +12,13 @@ import { mergeStates } from "./connector-states.ts";
 import type { NodeStatus } from "./node.service.ts";
 import type { Nodes } from "./nodes.ts";
 
+/**
+ * Milliseconds of silence after which deliveries end that others then take over: of NATS those that another node asked for,
+ * before it asks elsewhere; of the database our own, before their claims run out.
+ */
+const silenceMs = { nats: 2_500, database: 4_500 };
+/** Milliseconds for one sign of life of the database. */
+const pingTimeoutMs = 1_000;
 /** Milliseconds in which a node has to say how its connectors are. */
 const statusTimeoutMs = 2_000;
 
@@ -100,6 +108,20 @@ async function list({ directory, nodes, db }: ConnectorsParts, company: string):
 export function connectorsService(parts: ConnectorsParts): DrainedService {
   let pulls: Pulls | undefined;
   let ledger: LedgerSchedule | undefined;
+  const { instances, nodes, db } = parts;
+  const fences = {
+    own: createFence({
+      what: "the database",
+      ask: () => db.ping(pingTimeoutMs),
+      patienceMs: silenceMs.database,
+    }),
+    others: createFence({ what: "NATS", ask: () => nodes.link.hear(), patienceMs: silenceMs.nats }),
+  };
+  /** A hub of one node has none that could take over. */
+  const fenceFor = (caller: string | null) => {
+    if (!nodes.link.used) return undefined;
+    return caller === nodes.here ? fences.own : fences.others;
+  };
   return {
     name: "connectors",
     actions: {
@@ -107,7 +129,7 @@ export function connectorsService(parts: ConnectorsParts): DrainedService {
         const { company, instance, draft } = ctx.params;
         // Between nodes it travels as JSON, where a date is a string.
         const message = { ...draft.message, sentAt: new Date(draft.message.sentAt) };
-        return putDraft(parts.instances, company, instance, { ...draft, message });
+        return putDraft(instances, company, instance, { ...draft, message }, fenceFor(ctx.nodeID));
       },
       list: (ctx: Context<{ company: string }>) => list(parts, ctx.params.company),
     },

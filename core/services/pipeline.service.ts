@@ -17,6 +17,11 @@ import type { Nodes } from "./nodes.ts";
 const classifyTimeoutMs = 30_000;
 /** Milliseconds for one delivery: above the connector's own limit, so that its error is the one that is seen. */
 const deliverTimeoutMs = 90_000;
+/**
+ * Milliseconds until a delivery is tried again whose node was lost, perhaps in the middle of it: by then that node has ended
+ * it, if it lives (`silenceMs` in connectors.service.ts).
+ */
+const handoverMs = 3_500;
 /** Milliseconds that a stop waits for what is under way. */
 const drainMs = 7_000;
 
@@ -25,18 +30,25 @@ export interface PipelineServiceParts extends Omit<PipelineParts, "classify" | "
   nodes: Nodes;
 }
 
-/** Calls another service; one that is not there, or does not answer, is `Unavailable`. */
+/**
+ * Calls another service; one that is not there, or does not answer, is `Unavailable`.
+ * @param lostMs milliseconds to wait where a node was lost that may have begun
+ */
 async function call<T>(
   broker: ServiceBroker,
   action: string,
   params: object,
   options: { timeout: number; nodeID?: string },
+  lostMs?: number,
 ): Promise<T> {
   try {
     return await broker.call<T, object>(action, params, options);
   } catch (error) {
-    if (error instanceof Errors.MoleculerRetryableError)
-      throw new Unavailable(action.split(".")[0] ?? action, error);
+    if (error instanceof Errors.MoleculerRetryableError) {
+      const isNowhere =
+        error instanceof Errors.ServiceNotFoundError || error instanceof Errors.ServiceNotAvailableError;
+      throw new Unavailable(action.split(".")[0] ?? action, error, isNowhere ? undefined : lostMs);
+    }
     throw error;
   }
 }
@@ -55,7 +67,13 @@ export function pipelineService({ options, nodes, ...parts }: PipelineServicePar
         const nodeID = nodes.ownerOf("connectors.deliver", `${company}/${instance}`);
         const to = { timeout: deliverTimeoutMs, ...(nodeID !== undefined && { nodeID }) };
         return unwrap(
-          await call<DeliveryResult>(broker, "connectors.deliver", { company, instance, draft }, to),
+          await call<DeliveryResult>(
+            broker,
+            "connectors.deliver",
+            { company, instance, draft },
+            to,
+            handoverMs,
+          ),
         );
       };
       pipeline = startPipeline({ ...parts, classify, put }, options);
