@@ -1,4 +1,5 @@
 /** What a node knows of the work of each step and company. */
+import { untilAborted } from "../lib/abort.ts";
 import type { LaneInfo } from "./jetstream-stream.ts";
 import { type Step, steps } from "./queue.ts";
 
@@ -15,8 +16,12 @@ export interface Lane {
 
 export type Lanes = ReturnType<typeof createLanes>;
 
-/** @param makeConsumer makes a lane's consumer in the server; answers false where it cannot */
-export function createLanes(makeConsumer: (lane: Lane) => Promise<boolean>) {
+/**
+ * @param makeConsumer makes a lane's consumer in the server; answers false where it cannot. The signal aborts when the server
+ *   is away, and its answer is waited for no longer
+ */
+export function createLanes(makeConsumer: (lane: Lane, signal: AbortSignal) => Promise<boolean>) {
+  let away = new AbortController();
   const lanes: Record<Step, Map<string, Lane>> = {
     classify: new Map(),
     draft: new Map(),
@@ -54,6 +59,11 @@ export function createLanes(makeConsumer: (lane: Lane) => Promise<boolean>) {
       for (const lane of lost) lane.consumer = false;
       return lost;
     },
+    /** The server is away: those who wait for it are told so at once. */
+    giveUp() {
+      away.abort();
+      away = new AbortController();
+    },
     /** The stream is another one: nothing of it is known. */
     reset() {
       for (const lane of all()) {
@@ -64,7 +74,8 @@ export function createLanes(makeConsumer: (lane: Lane) => Promise<boolean>) {
     /** Makes the lane's consumer, where the server may have none. */
     async ensure(lane: Lane): Promise<boolean> {
       if (lane.consumer !== false) return lane.consumer;
-      const asked = makeConsumer(lane);
+      const { signal } = away;
+      const asked = untilAborted(makeConsumer(lane, signal), signal).catch(() => false);
       lane.consumer = asked;
       const made = await asked;
       // Meanwhile the stream may have become another one.

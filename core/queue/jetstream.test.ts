@@ -170,6 +170,20 @@ describeWith("nats", "a queue whose server fails", () => {
     expect(gaps.told).toBeGreaterThan(1);
   });
 
+  test("what waits for the server's answer is dropped as soon as the server is away", async () => {
+    const server = await makeServer();
+    const { queue } = await openQueue(server, { timeoutMs: 20_000 });
+    const gaps = requeueAtGaps(queue, () => []);
+    await until(() => gaps.told === 1);
+    server.freeze();
+    const from = performance.now();
+    const published = queue.publish("draft", items("a", 10));
+    await sleep(50);
+    await server.kill();
+    await published;
+    expect(performance.now() - from).toBeLessThan(5_000);
+  });
+
   test("a server that answers nothing delays a publish by the time limit once, and then not at all", async () => {
     const server = await makeServer();
     const { queue } = await openQueue(server, { timeoutMs: 500 });

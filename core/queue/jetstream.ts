@@ -44,14 +44,15 @@ export function createJetStreamQueue(options: JetStreamOptions): Queue {
   let connection: NatsConnection | undefined;
   let hints: Hints | undefined;
   let closed = false;
-  const lanes = createLanes(async ({ step, company }) => {
+  const lanes = createLanes(async ({ step, company }, signal) => {
     const { manager, generation, available } = link;
     if (!manager || !available) return false;
     try {
       await ensureConsumer(manager, stream, { step, company, generation });
       return true;
     } catch (error) {
-      link.trouble((error as Error).message);
+      // That it did not answer before it went away says nothing of one that is back.
+      if (!signal.aborted) link.trouble((error as Error).message);
       return false;
     }
   });
@@ -78,6 +79,7 @@ export function createJetStreamQueue(options: JetStreamOptions): Queue {
       scan.now();
     },
     onAway() {
+      lanes.giveUp();
       outgoing.drop();
       incoming.reset();
     },
