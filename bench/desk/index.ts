@@ -14,6 +14,8 @@ const posted = z.object({
   requester: z.object({ name: z.string(), email: z.string() }),
 });
 
+const noted = z.object({ created: z.boolean() });
+
 export function sign(key: string, body: Uint8Array | string): string {
   return createHmac("sha256", key).update(body).digest("hex");
 }
@@ -50,7 +52,7 @@ export default defineConnector({
         headers: { "content-type": "application/json", "idempotency-key": draft.idempotencyKey },
         body: JSON.stringify({ ticket: { comment: { body: draft.text, public: false } } }),
       });
-      const { created } = z.object({ created: z.boolean() }).parse(await response.json());
+      const { created } = noted.parse(await response.json());
       return { externalId: id, created };
     },
   },
