@@ -6,6 +6,7 @@ import * as base from "./migrations/0001-base.ts";
 import * as threads from "./migrations/0002-threads.ts";
 import * as claimants from "./migrations/0003-claimants.ts";
 import * as ledger from "./migrations/0004-ledger.ts";
+import * as statistics from "./migrations/0005-statistics.ts";
 
 interface Migration {
   up(knex: Knex): Promise<void>;
@@ -18,6 +19,7 @@ const migrations: Record<string, Migration> = {
   "0002-threads": threads,
   "0003-claimants": claimants,
   "0004-ledger": ledger,
+  "0005-statistics": statistics,
 };
 
 /** Advisory lock that a node holds while it migrates ("migr" in ASCII). */
