@@ -64,22 +64,26 @@ export async function retryDeadlocks<T>(work: () => Promise<T>): Promise<T> {
 /** The longest time for one statement, in milliseconds; those of the hub take a thousandth of it. */
 const queryTimeoutMs = 60_000;
 
+/**
+ * Named statements join by keys and find by indexes. A plan made while a table was empty would otherwise read all of it, and
+ * hash it, for each batch once it has grown; and to plan a statement for each of its values costs more than to run it.
+ */
+const planner = [
+  "SET enable_seqscan = off",
+  "SET enable_hashjoin = off",
+  "SET enable_mergejoin = off",
+  "SET plan_cache_mode = force_generic_plan",
+].join(";");
+
+/** The share of a node's connections that dynamic queries have to themselves: a slow search holds up no message. */
+const dynamicShare = 1 / 4;
+
 /** @param poolSize the most connections of this node */
 export function openDatabase(connection: Connection, poolSize: number, log: Log): Database {
-  const pool = new pg.Pool({
-    ...connection,
-    max: poolSize,
-    application_name: "deskwire",
-    connectionTimeoutMillis: 10_000,
-    idleTimeoutMillis: 60_000,
-    // A server that is gone without a word, or stands still: the connection is given up, and the work done again.
-    query_timeout: queryTimeoutMs,
-    keepAlive: true,
-  });
-  // An idle connection that breaks (a restarted server) is replaced by the pool; without a listener it would end the process.
-  pool.on("error", (error) => log.warn("a database connection was lost", { error: error.message }));
+  const dynamicSize = Math.max(1, Math.floor(poolSize * dynamicShare));
+  const pool = openPool(connection, Math.max(1, poolSize - dynamicSize), log, planner);
+  const dynamic = openPool(connection, dynamicSize, log);
   const build = knexModule({ client: "pg" });
-
   return {
     build,
     async query<R extends Row>(name: string, text: string, values: unknown[]) {
@@ -87,7 +91,7 @@ export function openDatabase(connection: Connection, poolSize: number, log: Log)
     },
     async run<R extends Row>(query: Knex.QueryBuilder | Knex.Raw) {
       const { sql, bindings } = query.toSQL().toNative();
-      return (await pool.query<R>(sql, [...bindings])).rows;
+      return (await dynamic.query<R>(sql, [...bindings])).rows;
     },
     async transaction(work) {
       const client = await pool.connect();
@@ -136,8 +140,29 @@ export function openDatabase(connection: Connection, poolSize: number, log: Log)
       }
     },
     async close() {
-      await pool.end();
+      await Promise.all([pool.end(), dynamic.end()]);
       await build.destroy();
     },
   };
+}
+
+function openPool(connection: Connection, max: number, log: Log, settings?: string): pg.Pool {
+  const pool = new pg.Pool({
+    ...connection,
+    max,
+    application_name: "deskwire",
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+    // A server that is gone without a word, or stands still: the connection is given up, and the work done again.
+    query_timeout: queryTimeoutMs,
+    keepAlive: true,
+    ...(settings && {
+      onConnect: async (client) => {
+        await client.query(settings);
+      },
+    }),
+  });
+  // An idle connection that breaks (a restarted server) is replaced by the pool; without a listener it would end the process.
+  pool.on("error", (error) => log.warn("a database connection was lost", { error: error.message }));
+  return pool;
 }
