@@ -1,8 +1,14 @@
 import { expect, test } from "vitest";
+import type { ConnectorEventInput } from "../../plugins/contract/events.ts";
+import type { Blobs } from "../blobs/blobs.ts";
 import { createMemoryQueue } from "../queue/memory.ts";
+import type { Queue, QueueItem, Step } from "../queue/queue.ts";
+import { loadUnclassified } from "../store/classifications.ts";
 import type { Database } from "../store/database.ts";
+import { loadToDeliver, loadToDraft } from "../store/drafts.ts";
 import { draftResult, makeHelpdesk, startTestPipeline, tally } from "../testing/pipeline.ts";
-import { eventually, newMessage, openTestStore, storeMessages } from "../testing/store.ts";
+import { eventually, newMessage, openTestStore, quietLog, storeMessages } from "../testing/store.ts";
+import { createIntake } from "./intake.ts";
 
 const toItems = (ids: string[]) => ids.map((id) => ({ id, company: "acme" }));
 
@@ -22,6 +28,87 @@ function unreliable(db: Database, names: string[]): Database & { away: boolean; 
   };
   return wrapped;
 }
+
+/** An intake that keeps no files, and a queue that remembers what it was handed. */
+function watchedIntake(db: Database) {
+  const seen: Array<QueueItem & { step: Step }> = [];
+  const memory = createMemoryQueue();
+  const note = (step: Step, items: QueueItem[]) => seen.push(...items.map((item) => ({ step, ...item })));
+  const queue: Queue = {
+    ...memory,
+    async publish(step, items) {
+      note(step, items);
+      await memory.publish(step, items);
+    },
+    offer(step, items) {
+      note(step, items);
+      return memory.offer(step, items);
+    },
+  };
+  const blobs: Blobs = { put: async () => "", get: async () => new Uint8Array() };
+  const metrics = { count: () => undefined, time: () => undefined, set: () => undefined };
+  const intake = createIntake({ db, blobs, queue, metrics, log: quietLog, stalledMs: 60_000 });
+  const accept = async (event: Partial<ConnectorEventInput>) => {
+    const message = { kind: "message", text: "Where is it?", ...event } as ConnectorEventInput;
+    const [accepted] = await intake.accept({ company: "acme", connector: "api" }, [message]);
+    return accepted?.messageId ?? "";
+  };
+  const carried = (step: Step, id: string) =>
+    seen.find((item) => item.step === step && item.id === id)?.carried as object | undefined;
+  return { queue, accept, carried };
+}
+
+/** What differs between what is carried and what is loaded: only what is told of the moment. */
+function lasting(message: object | undefined) {
+  const { attempts: _, ageMs: __, isAlone: ___, ...rest } = message as Record<string, unknown>;
+  return rest;
+}
+
+test("what is carried from step to step is what the database has", async () => {
+  const { db } = await openTestStore();
+  const { queue, accept, carried } = watchedIntake(db);
+  const requester = { name: "Ann", email: "ann@example.com", externalId: "7" };
+  const whole = { subject: "Parcel", quoted: "> on Monday", sourceData: { a: [1] }, requester };
+  const sentAt = new Date("2026-02-03T04:05:06.789Z");
+  const id = await accept({ externalId: "1", ...whole, sentAt });
+  const bare = await accept({ externalId: "2" });
+  const long = await accept({ externalId: "3", text: "word ".repeat(2_500) });
+  for (const one of [id, bare, long]) {
+    const [loaded] = await loadUnclassified(db, [one]);
+    expect(lasting(carried("classify", one))).toEqual(lasting(loaded));
+  }
+  startTestPipeline(db, {}, { queue });
+  await eventually(async () => (await tally(db)).delivered === 3, "all delivered");
+  for (const one of [id, bare, long]) {
+    expect(lasting(carried("draft", one))).toEqual((await loadToDraft(db, [one]))[0]);
+    expect(lasting(carried("deliver", one))).toEqual((await loadToDeliver(db, [one]))[0]);
+  }
+});
+
+test("a message of a ticket that others have written to is loaded with all of them", async () => {
+  const { db } = await openTestStore();
+  const { queue, accept, carried } = watchedIntake(db);
+  await accept({ externalId: "1", threadId: "t", subject: "Parcel", requester: { name: "Ann" } });
+  const second = await accept({
+    externalId: "2",
+    threadId: "t",
+    subject: "Another",
+    requester: { name: "Bob" },
+  });
+  expect(carried("classify", second)).toBeUndefined();
+  startTestPipeline(db, {}, { queue });
+  await eventually(async () => (await tally(db)).delivered === 1, "delivered");
+  expect(await tally(db)).toEqual({ delivered: 1, skipped: 1 });
+  const toDraft = lasting(carried("draft", second));
+  expect(toDraft).toEqual((await loadToDraft(db, [second]))[0]);
+  expect(toDraft).toMatchObject({ subject: "Parcel", conversation: [{ name: "Ann" }, { name: "Bob" }] });
+});
+
+test("a very long text does not wait in memory", async () => {
+  const { db } = await openTestStore();
+  const { accept, carried } = watchedIntake(db);
+  expect(carried("classify", await accept({ externalId: "1", text: "x".repeat(20_001) }))).toBeUndefined();
+});
 
 test("a message goes through the steps of a node without a way through the queue, in four statements", async () => {
   const { db } = await openTestStore();

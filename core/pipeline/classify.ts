@@ -11,7 +11,13 @@ import {
   type UnclassifiedMessage,
 } from "../store/classifications.ts";
 import { isDataError } from "../store/database.ts";
-import type { MessageToDraft } from "../store/drafts.ts";
+import {
+  conversationOfOne,
+  type DraftLabels,
+  loadToDraft,
+  type MessageToDraft,
+  type Moved,
+} from "../store/drafts.ts";
 import { saveEach, whileAway } from "./commits.ts";
 import type { Attempted } from "./failures.ts";
 import { createStepFailures, passOn, type StepParts } from "./step.ts";
@@ -23,7 +29,7 @@ export interface ClassifyParts extends StepParts {
   classify(items: ClassifyItem[]): Promise<ClassifyResponse>;
 }
 
-function toClassification(result: ClassifyResponse["results"][number]): NewClassification {
+function toClassification(result: ClassifyResponse["results"][number]): Kept {
   const { id, type, priority, department, language, outOfScope, model } = result;
   return {
     messageId: id,
@@ -37,6 +43,15 @@ function toClassification(result: ClassifyResponse["results"][number]): NewClass
   };
 }
 
+/** The labels as they are kept beside a message. */
+type Kept = NewClassification & { detail: DraftLabels };
+
+/** What the draft works on, where the message is the only one of its ticket. */
+function toDraft(message: UnclassifiedMessage, { language, detail }: Kept, now: Moved) {
+  const conversation = now.isAlone ? conversationOfOne(message) : undefined;
+  return conversation && { ...message, language, labels: detail, conversation, ...now };
+}
+
 /** A failure that may lie with one message of the batch: no word of the classifier as a whole. */
 function isOfOneMessage(error: unknown): boolean {
   if (error instanceof Unavailable) return false;
@@ -48,7 +63,7 @@ export function createClassifyHandler(parts: ClassifyParts): Handler {
   const failures = createStepFailures("classify", parts);
 
   /** A batch that fails is tried by halves, so that one message the model cannot take does not take others with it. */
-  const ask = async (messages: UnclassifiedMessage[]): Promise<NewClassification[]> => {
+  const ask = async (messages: UnclassifiedMessage[]): Promise<Kept[]> => {
     try {
       const request = messages.map(({ id, company, subject, text }) => ({
         id,
@@ -72,37 +87,50 @@ export function createClassifyHandler(parts: ClassifyParts): Handler {
     return [...(await ask(messages.slice(0, half))), ...(await ask(messages.slice(half)))];
   };
 
-  const save = async (messages: UnclassifiedMessage[], results: NewClassification[]) => {
+  /** @returns those that moved, with what the draft works on */
+  const save = async (messages: Map<string, UnclassifiedMessage>, results: Kept[]) => {
     const saved = await saveEach(results, async (some) => {
       const rows = await whileAway(() => saveClassifications(db, some, claims.claimant), signal);
       const moved = new Map(rows.map((row) => [row.id, row]));
       return some.map(({ messageId }) => moved.get(messageId) ?? null);
     });
-    const moved: Array<MessageToDraft & Attempted> = [];
-    for (const [index, { messageId }] of results.entries()) {
+    const ready: Array<MessageToDraft & Attempted> = [];
+    const others = new Map<string, Moved>();
+    for (const [index, result] of results.entries()) {
       const outcome = saved[index];
-      if (outcome && "result" in outcome && outcome.result) moved.push(outcome.result);
-      const message = messages.find(({ id }) => id === messageId);
-      if (!outcome || !("error" in outcome) || !message) continue;
-      // The database being away says nothing of the message: it is handed over again.
-      if (!isDataError(outcome.error)) throw outcome.error;
-      await failures.add(message, outcome.error);
+      const message = messages.get(result.messageId);
+      if (!outcome || !message) continue;
+      if ("error" in outcome) {
+        // The database being away says nothing of the message: it is handed over again.
+        if (!isDataError(outcome.error)) throw outcome.error;
+        await failures.add(message, outcome.error);
+      } else if (outcome.result) {
+        const alone = toDraft(message, result, outcome.result);
+        if (alone) ready.push(alone);
+        else others.set(message.id, outcome.result);
+      }
     }
-    return moved;
+    if (others.size === 0) return ready;
+    const loaded = await whileAway(() => loadToDraft(db, [...others.keys()]), signal);
+    return [...ready, ...loaded.map((one) => ({ ...one, ...(others.get(one.id) as Moved) }))];
+  };
+
+  /** What intake has handed over needs no loading. */
+  const load = async (items: QueueItem[]) => {
+    const carried = items.flatMap((item) => (item.carried ? [item.carried as UnclassifiedMessage] : []));
+    const ids = items.flatMap((item) => (item.carried ? [] : [item.id]));
+    return ids.length > 0 ? [...carried, ...(await loadUnclassified(db, ids))] : carried;
   };
 
   const work = async (items: QueueItem[]) => {
     const started = performance.now();
-    const messages = await loadUnclassified(
-      db,
-      items.map((item) => item.id),
-    );
+    const messages = await load(items);
     if (messages.length === 0) return;
     const results = await ask(messages);
     if (results.length === 0) return;
-    const moved = await save(messages, results);
+    const ready = await save(new Map(messages.map((message) => [message.id, message])), results);
     metrics.time("deskwire.step.time", performance.now() - started, { step: "classify" });
-    await passOn("draft", parts, moved);
+    await passOn("draft", parts, ready);
   };
 
   return (items) => {

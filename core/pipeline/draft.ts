@@ -5,6 +5,7 @@ import type { Handler } from "../queue/queue.ts";
 import {
   type DraftLabels,
   loadToDraft,
+  type MessageToDeliver,
   type MessageToDraft,
   type NewDraft,
   saveDrafts,
@@ -45,18 +46,34 @@ function toRequest(message: MessageToDraft, companyName: string): DraftRequest {
   };
 }
 
+type Message = MessageToDraft & Attempted;
+
+/** What the delivery works on: the draft in place of the conversation that it was written from. */
+function toDeliver(
+  { conversation: _, ...message }: Message,
+  { id, text, language, writtenBy, sources }: NewDraft,
+): MessageToDeliver {
+  return { ...message, draft: { id, text, language, writtenBy, sources } };
+}
+
 export function createDraftHandler(parts: DraftParts): Handler {
   const { db, claims, directory, drafterOf, signal } = parts;
   // A draft has cost an LLM call: while the database is away it waits here.
-  const saves = createCommits<NewDraft, void>(
-    async (drafts) => {
-      await passOn("deliver", parts, await saveDrafts(db, drafts, claims.claimant));
-      return drafts.map(() => undefined);
+  const saves = createCommits<{ message: Message; draft: NewDraft }, void>(
+    async (written) => {
+      const drafts = written.map(({ draft }) => draft);
+      const moved = new Map((await saveDrafts(db, drafts, claims.claimant)).map((one) => [one.id, one]));
+      const outgoing = written.flatMap(({ message, draft }) => {
+        const now = moved.get(message.id);
+        return now ? [{ ...toDeliver(message, draft), ...now }] : [];
+      });
+      await passOn("deliver", parts, outgoing);
+      return written.map(() => undefined);
     },
     { patience: signal },
   );
 
-  return handleClaimed<MessageToDraft & Attempted>(
+  return handleClaimed<Message>(
     "draft",
     parts,
     (ids) => loadToDraft(db, ids),
@@ -64,7 +81,7 @@ export function createDraftHandler(parts: DraftParts): Handler {
       const company = companyOf(directory, message.company);
       const drafter = await drafterOf(company.id);
       const result = await drafter.draft(toRequest(message, company.name), signal);
-      await saves.add({ id: newId(), messageId: message.id, ...result });
+      await saves.add({ message, draft: { id: newId(), messageId: message.id, ...result } });
     },
   );
 }

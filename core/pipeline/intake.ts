@@ -9,7 +9,7 @@ import {
 import type { Blobs } from "../blobs/blobs.ts";
 import { createHistoricIds, newId } from "../lib/ids.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import type { Queue } from "../queue/queue.ts";
+import type { Queue, QueueItem } from "../queue/queue.ts";
 import { type Database, isDataError, type Runner, retryDeadlocks } from "../store/database.ts";
 import {
   insertMessages,
@@ -17,6 +17,7 @@ import {
   type NewMessage,
   type StoredMessage,
 } from "../store/messages.ts";
+import { carriedOf } from "./carry.ts";
 import { createCommits } from "./commits.ts";
 import {
   createIntakeLimits,
@@ -151,14 +152,15 @@ export function createIntake(parts: IntakeParts): Intake {
     messages: NewMessage[],
     stored: StoredMessage[],
   ): Promise<Accepted[]> => {
-    const fresh = stored.filter((result, i) => !result.duplicate && messages[i]?.skip === null);
-    if (fresh.length > 0) {
-      await queue.publish(
-        "classify",
-        fresh.map(({ messageId }) => ({ id: messageId, company: source.company })),
-      );
+    const fresh: QueueItem[] = [];
+    let skipped = 0;
+    for (const [i, message] of messages.entries()) {
+      const result = stored[i];
+      if (!result || result.duplicate) continue;
+      if (message.skip !== null) skipped++;
+      else fresh.push({ id: result.messageId, company: source.company, carried: carriedOf(message, result) });
     }
-    const skipped = messages.filter((message, i) => message.skip !== null && !stored[i]?.duplicate).length;
+    if (fresh.length > 0) await queue.publish("classify", fresh);
     const count = (result: string, by: number) => {
       if (by > 0) metrics.count("deskwire.intake.messages", { connector: source.connector, result }, by);
     };

@@ -103,7 +103,11 @@ export async function passOn(
   } catch (error) {
     log.debug("claims run out by themselves", { error: (error as Error).message, messages: rest.length });
   }
-  await queue.publish(step, rest);
+  // Without what they carry: whoever takes them up has to claim them first.
+  await queue.publish(
+    step,
+    rest.map(({ id, company }) => ({ id, company })),
+  );
 }
 
 /** A message that another attempt has claimed is handed over again after a pause. */

@@ -4,11 +4,14 @@ import type { ConsumeOptions, Consumer, Handler, Queue, QueueItem, Step } from "
 
 /** The most items of one company that wait at a step. More are dropped: `recover` finds them again in the database. */
 const maxPerCompany = 20_000;
+/** The most items of a step that wait with what they carry; others carry nothing, and are loaded when their turn comes. */
+const maxCarrying = 512;
 /** Milliseconds before an item whose handler failed is handed over again. */
 const pauseMs = 1_000;
 
 interface Lane {
-  items: QueueItem[];
+  /** Undefined where an item has been taken. */
+  items: Array<QueueItem | undefined>;
   /** Index of the first item that has not been taken: shifting an array for each item would copy it. */
   head: number;
 }
@@ -17,19 +20,22 @@ interface Lane {
 function createLanes() {
   const lanes = new Map<string, Lane>();
   let size = 0;
+  let carrying = 0;
   return {
     get size() {
       return size;
     },
     /** @returns false where the company's lane is full */
-    add(item: QueueItem): boolean {
-      let lane = lanes.get(item.company);
+    add({ id, company, carried }: QueueItem): boolean {
+      let lane = lanes.get(company);
       if (!lane) {
         lane = { items: [], head: 0 };
-        lanes.set(item.company, lane);
+        lanes.set(company, lane);
       }
       if (lane.items.length - lane.head >= maxPerCompany) return false;
-      lane.items.push(item);
+      const carries = carried !== undefined && carrying < maxCarrying;
+      if (carries) carrying++;
+      lane.items.push(carries ? { id, company, carried } : { id, company });
       size++;
       return true;
     },
@@ -49,7 +55,10 @@ function createLanes() {
           continue;
         }
         refused = 0;
-        taken.push(lane.items[lane.head] as QueueItem);
+        const item = lane.items[lane.head] as QueueItem;
+        if (item.carried !== undefined) carrying--;
+        taken.push(item);
+        lane.items[lane.head] = undefined;
         lane.head++;
         size--;
         if (lane.head < lane.items.length) {
@@ -82,8 +91,7 @@ function createChannel() {
       const current = inWork.get(item.id);
       // What made it due again may have come after the work had looked at it.
       if (current) current.again = true;
-      else if (!waiting.has(item.id) && lanes.add({ id: item.id, company: item.company }))
-        waiting.add(item.id);
+      else if (!waiting.has(item.id) && lanes.add(item)) waiting.add(item.id);
     }
     plan();
   };

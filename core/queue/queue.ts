@@ -10,8 +10,8 @@ export interface QueueItem {
   /** Shares are fair between companies. */
   company: string;
   /**
-   * What the step before has loaded already, for items that stay within the node: `offer` hands it over, `publish` and
-   * whatever lies between nodes drop it. A handler must do without it.
+   * What the step before has loaded already, for items that stay within the node: `offer` hands it over, `publish` may, and
+   * whatever lies between nodes drops it. A handler must do without it.
    */
   carried?: unknown;
 }

@@ -1,24 +1,15 @@
 /** What the classifier said of a message. */
 import type { Runner } from "./database.ts";
-import { conversationOf, inTicket, type MessageToDraft } from "./drafts.ts";
+import { inTicket, type MessageInTicket, type Moved, moved } from "./drafts.ts";
 import type { Claimant, Waiting } from "./progress.ts";
 
-export interface UnclassifiedMessage {
-  id: string;
-  company: string;
-  subject: string | null;
-  text: string;
-  /** Failed attempts so far. */
-  attempts: number;
-  /** Milliseconds since it was received. */
-  ageMs: number;
-}
+export type UnclassifiedMessage = MessageInTicket & Waiting;
 
 /** The messages among `ids` that wait for their labels. */
 export async function loadUnclassified(runner: Runner, ids: string[]): Promise<UnclassifiedMessage[]> {
   return runner.query<UnclassifiedMessage & { id: string }>(
     "load-unclassified",
-    `SELECT m.id, m.company, t.subject, m.text, p.attempts,
+    `SELECT ${inTicket}, p.attempts,
        (extract(epoch FROM clock_timestamp() - p.received_at) * 1000)::float8 AS "ageMs"
      FROM progress p JOIN messages m ON m.id = p.message_id JOIN tickets t ON t.id = m.ticket_id
      WHERE p.message_id = ANY($1::uuid[]) AND p.stage = 'received' AND p.outcome IS NULL`,
@@ -40,14 +31,14 @@ export interface NewClassification {
 
 /**
  * Stores labels and moves their messages on, in one statement, each with a claim for its draft.
- * @returns those that moved, with all that a draft needs
+ * @returns those that moved
  */
 export async function saveClassifications(
   runner: Runner,
   items: NewClassification[],
   { node, ms }: Claimant,
-): Promise<Array<MessageToDraft & Waiting>> {
-  return runner.query<MessageToDraft & Waiting & { id: string }>(
+): Promise<Moved[]> {
+  return runner.query<Moved & { id: string }>(
     "save-classifications",
     `WITH i AS MATERIALIZED (
        SELECT * FROM json_to_recordset($1::json) AS i("messageId" uuid, type text, priority text, department text,
@@ -64,10 +55,7 @@ export async function saveClassifications(
          i."outOfScope", i.model
        FROM moved m JOIN i ON i."messageId" = m.message_id
      )
-     SELECT ${inTicket}, talk.entries AS conversation, p.attempts,
-       (extract(epoch FROM clock_timestamp() - p.received_at) * 1000)::float8 AS "ageMs"
-     FROM moved p JOIN i c ON c."messageId" = p.message_id JOIN messages m ON m.id = p.message_id
-     JOIN tickets t ON t.id = m.ticket_id CROSS JOIN LATERAL (${conversationOf}) AS talk`,
+     SELECT ${moved} FROM moved p`,
     [JSON.stringify(items), node, ms],
   );
 }

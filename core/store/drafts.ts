@@ -23,7 +23,7 @@ export interface DraftLabels {
   department: { label: string; confidence: number };
 }
 
-/** A message that waits for its draft or its delivery, with all that either needs. */
+/** A message in its ticket: what stays the same on its way. */
 export interface MessageInTicket {
   id: string;
   company: string;
@@ -33,45 +33,86 @@ export interface MessageInTicket {
   threadId: string;
   subject: string | null;
   requester: { name: string | null; email: string | null; externalId: string | null };
+  authorName: string | null;
   text: string;
   quoted: string | null;
   sourceData: SourceData | null;
   sentAt: Date;
+}
+
+export interface Labelled {
   language: string | null;
   labels: DraftLabels | null;
-  /** Something has come after this message that makes a draft for it useless. */
+}
+
+export interface Overtakable {
+  /** Something has come after the message that makes a draft for it useless. */
   overtakenBy: "answered" | "superseded" | null;
 }
 
-// An automatic mail after the message (skipped at intake) does not make its draft useless; anything else from the requester does.
+/** Of message `m` and ticket `t`. */
 export const inTicket = `
   m.id, m.company, m.connector, m.external_id AS "externalId", m.ticket_id AS "ticketId", t.thread_id AS "threadId",
   t.subject, json_build_object('name', t.requester_name, 'email', t.requester_email, 'externalId',
-    t.requester_external_id) AS requester, m.text, m.quoted, m.source_data AS "sourceData", m.sent_at AS "sentAt", c.language, c.detail AS labels,
-  CASE WHEN EXISTS (SELECT 1 FROM messages n WHERE n.ticket_id = m.ticket_id AND n.id > m.id AND n.sender = 'agent')
+    t.requester_external_id) AS requester, m.author_name AS "authorName", m.text, m.quoted,
+  m.source_data AS "sourceData", m.sent_at AS "sentAt"`;
+
+// An automatic mail after the message (skipped at intake) does not make its draft useless; anything else from the requester does.
+const overtakenBy = (ticket: string, message: string) => `
+  CASE WHEN EXISTS (SELECT 1 FROM messages n WHERE n.ticket_id = ${ticket} AND n.id > ${message} AND n.sender = 'agent')
        THEN 'answered'
-       WHEN EXISTS (SELECT 1 FROM messages n JOIN progress q ON q.message_id = n.id WHERE n.ticket_id = m.ticket_id
-         AND n.id > m.id AND n.sender = 'requester' AND q.outcome IS DISTINCT FROM 'skipped')
+       WHEN EXISTS (SELECT 1 FROM messages n JOIN progress q ON q.message_id = n.id WHERE n.ticket_id = ${ticket}
+         AND n.id > ${message} AND n.sender = 'requester' AND q.outcome IS DISTINCT FROM 'skipped')
        THEN 'superseded' END AS "overtakenBy"`;
+
+const labelled = `c.language, c.detail AS labels, ${overtakenBy("m.ticket_id", "m.id")}`;
+
+/** Of a message that has just moved, as `p`: whether it is the only one of its ticket, and what has overtaken it. */
+export const moved = `
+  p.message_id AS id, p.attempts, (extract(epoch FROM clock_timestamp() - p.received_at) * 1000)::float8 AS "ageMs",
+  NOT EXISTS (SELECT 1 FROM messages o WHERE o.ticket_id = p.ticket_id AND o.id <> p.message_id) AS "isAlone",
+  ${overtakenBy("p.ticket_id", "p.message_id")}`;
+
+export type Moved = Waiting & Overtakable & { isAlone: boolean };
 
 /** The newest entries of the ticket of message `m` up to the message itself, oldest first. */
 export const conversationOf = `
   SELECT json_agg(e ORDER BY e.id) AS entries FROM (
-    SELECT id, sender AS "from", author_name AS name, left(text, ${readLength}) AS text, sent_at AS at FROM messages n
+    SELECT id, sender AS "from", author_name AS name, left(text, ${readLength}) AS text, iso(sent_at) AS at FROM messages n
     WHERE n.ticket_id = m.ticket_id AND n.id <= m.id ORDER BY n.id DESC LIMIT ${conversationLength}) AS e`;
 
-export type MessageToDraft = MessageInTicket & { conversation: ConversationRow[] };
+export type MessageToDraft = MessageInTicket & Labelled & Overtakable & { conversation: ConversationRow[] };
+
+/**
+ * The conversation of a message that is the only one of its ticket, without a look at the database; undefined where the
+ * text has to be cut for it, which the database does.
+ */
+export function conversationOfOne({
+  id,
+  authorName,
+  text,
+  sentAt,
+}: MessageInTicket): ConversationRow[] | undefined {
+  if (text.length > readLength) return undefined;
+  return [{ id, from: "requester", name: authorName, text, at: sentAt.toISOString() }];
+}
 
 /** Messages with their conversation. */
 export async function loadToDraft(runner: Runner, ids: string[]): Promise<MessageToDraft[]> {
   return runner.query<MessageToDraft & { id: string }>(
     "load-to-draft",
-    `SELECT ${inTicket}, talk.entries AS conversation
+    `SELECT ${inTicket}, ${labelled}, talk.entries AS conversation
      FROM messages m JOIN tickets t ON t.id = m.ticket_id LEFT JOIN classifications c ON c.message_id = m.id
      CROSS JOIN LATERAL (${conversationOf}) AS talk
      WHERE m.id = ANY($1::uuid[])`,
     [ids],
   );
+}
+
+export interface DraftSource {
+  title: string;
+  path: string;
+  url?: string;
 }
 
 export interface NewDraft {
@@ -80,31 +121,33 @@ export interface NewDraft {
   text: string;
   language: string | null;
   writtenBy: string;
-  sources: unknown[];
+  sources: DraftSource[];
   notes: string[];
   usage: unknown;
 }
 
-export type MessageToDeliver = MessageInTicket & {
-  draft: {
-    id: string;
-    text: string;
-    language: string | null;
-    writtenBy: string;
-    sources: Array<{ title: string; path: string; url?: string }>;
+export type MessageToDeliver = MessageInTicket &
+  Labelled &
+  Overtakable & {
+    draft: {
+      id: string;
+      text: string;
+      language: string | null;
+      writtenBy: string;
+      sources: DraftSource[];
+    };
   };
-};
 
 /**
  * Stores drafts and moves their messages on, in one statement, each with a claim for its delivery.
- * @returns those that moved, with all that a delivery needs
+ * @returns those that moved
  */
 export async function saveDrafts(
   runner: Runner,
   items: NewDraft[],
   { node, ms }: Claimant,
-): Promise<Array<MessageToDeliver & Waiting>> {
-  return runner.query<MessageToDeliver & Waiting & { id: string }>(
+): Promise<Moved[]> {
+  return runner.query<Moved & { id: string }>(
     "save-drafts",
     `WITH i AS MATERIALIZED (
        SELECT * FROM json_to_recordset($1::json) AS i(id uuid, "messageId" uuid, text text, language text,
@@ -119,11 +162,7 @@ export async function saveDrafts(
        SELECT i.id, m.message_id, m.ticket_id, m.company, i.text, i.language, i."writtenBy", i.sources, i.notes, i.usage
        FROM moved m JOIN i ON i."messageId" = m.message_id
      )
-     SELECT ${inTicket}, json_build_object('id', d.id, 'text', d.text, 'language', d.language, 'writtenBy',
-         d."writtenBy", 'sources', d.sources) AS draft, p.attempts,
-       (extract(epoch FROM clock_timestamp() - p.received_at) * 1000)::float8 AS "ageMs"
-     FROM moved p JOIN i d ON d."messageId" = p.message_id JOIN messages m ON m.id = p.message_id
-     JOIN tickets t ON t.id = m.ticket_id LEFT JOIN classifications c ON c.message_id = m.id`,
+     SELECT ${moved} FROM moved p`,
     [JSON.stringify(items), node, ms],
   );
 }
@@ -131,7 +170,7 @@ export async function saveDrafts(
 export async function loadToDeliver(runner: Runner, ids: string[]): Promise<MessageToDeliver[]> {
   return runner.query<MessageToDeliver & { id: string }>(
     "load-to-deliver",
-    `SELECT ${inTicket}, json_build_object('id', d.id, 'text', d.text, 'language', d.language, 'writtenBy',
+    `SELECT ${inTicket}, ${labelled}, json_build_object('id', d.id, 'text', d.text, 'language', d.language, 'writtenBy',
        d.written_by, 'sources', d.sources) AS draft
      FROM messages m JOIN tickets t ON t.id = m.ticket_id JOIN drafts d ON d.message_id = m.id
      LEFT JOIN classifications c ON c.message_id = m.id

@@ -3,14 +3,7 @@ import { newId } from "../lib/ids.ts";
 import { newMessage, noClaim, openTestStore, storeMessages } from "../testing/store.ts";
 import { loadUnclassified, type NewClassification, saveClassifications } from "./classifications.ts";
 import type { Database, Row } from "./database.ts";
-import {
-  type Delivery,
-  loadToDeliver,
-  loadToDraft,
-  type NewDraft,
-  saveDeliveries,
-  saveDrafts,
-} from "./drafts.ts";
+import { type Delivery, type NewDraft, saveDeliveries, saveDrafts } from "./drafts.ts";
 import {
   type Claimant,
   claim,
@@ -271,20 +264,23 @@ test("after a gap of the queue all open messages are due but those in work and t
   expect((await takeDue(db, 60_000, 10)).map(({ id }) => id)).toEqual([waiting]);
 });
 
-test("labels and drafts that are saved bring what the next step needs", async () => {
+test("labels and drafts that are saved claim their messages, and tell whether others stand in the ticket", async () => {
   const { db } = await openTestStore();
-  const id = await one(db, { text: "Where is it?", subject: "Parcel", email: "ann@example.com" });
+  const [alone, first, second] = (await storeMessages(db, [
+    newMessage(),
+    newMessage({ threadId: "t" }),
+    newMessage({ threadId: "t" }),
+  ])) as [string, string, string];
   const claimant = mine(60_000);
-  const [toDraft] = await saveClassifications(db, [classified(id)], claimant);
-  const { attempts, ageMs, ...rest } = toDraft ?? {};
-  expect(attempts).toBe(0);
-  expect(ageMs).toBeGreaterThan(0);
-  expect([rest]).toEqual(await loadToDraft(db, [id]));
-  expect(await claimedStill(db, "classified", [id])).toEqual([id]);
-  const [toDeliver] = await saveDrafts(db, [drafted(id)], claimant);
-  const { attempts: _, ageMs: __, ...outgoing } = toDeliver ?? {};
-  expect([outgoing]).toEqual(await loadToDeliver(db, [id]));
-  expect(await claimedStill(db, "drafted", [id])).toEqual([id]);
+  const moved = await saveClassifications(db, [alone, first, second].map(classified), claimant);
+  const byId = new Map(moved.map((one) => [one.id, one]));
+  expect(byId.get(alone)).toMatchObject({ isAlone: true, overtakenBy: null, attempts: 0 });
+  expect(byId.get(alone)?.ageMs).toBeGreaterThan(0);
+  expect(byId.get(first)).toMatchObject({ isAlone: false, overtakenBy: "superseded" });
+  expect(byId.get(second)).toMatchObject({ isAlone: false, overtakenBy: null });
+  expect(await claimedStill(db, "classified", [alone])).toEqual([alone]);
+  expect(await saveDrafts(db, [drafted(alone)], claimant)).toMatchObject([{ id: alone, isAlone: true }]);
+  expect(await claimedStill(db, "drafted", [alone])).toEqual([alone]);
 });
 
 test("claims are extended without waiting for rows that are being saved", async () => {
