@@ -53,8 +53,9 @@ function watchedIntake(db: Database) {
     const [accepted] = await intake.accept({ company: "acme", connector: "api" }, [message]);
     return accepted?.messageId ?? "";
   };
+  // Recovery, which looks at all that is open when a pipeline starts, queues it without anything.
   const carried = (step: Step, id: string) =>
-    seen.find((item) => item.step === step && item.id === id)?.carried as object | undefined;
+    seen.find((item) => item.step === step && item.id === id && item.carried)?.carried as object | undefined;
   return { queue, accept, carried };
 }
 
