@@ -25,9 +25,8 @@ function shownUrl(url: string): string {
 function errorFor(response: Response, what: string): ConnectorError {
   const { status } = response;
   const header = response.headers.get("retry-after")?.trim() ?? "";
-  const at = /^\d+$/.test(header) ? Date.now() + Number(header) * 1_000 : Date.parse(header);
-  const wait = Number.isNaN(at) ? {} : { retryAfterMs: Math.max(0, Math.round(at - Date.now())) };
-  const options = { status, ...wait };
+  const waitMs = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
+  const options = { status, ...(!Number.isNaN(waitMs) && { retryAfterMs: Math.max(0, waitMs) }) };
   const message = `${what} answered ${status}`;
   if (status === 401 || status === 403) return new ConnectorError("auth", message, options);
   if (status === 429) return new ConnectorError("rate_limited", message, options);
