@@ -1,5 +1,5 @@
-/** What the OpenAI client throws, as errors with a kind and with a message that says what to do. */
-import { APIConnectionError, APIError } from "openai";
+/** What a call of the LLM throws, as errors with a kind and with a message that says what to do. */
+import { APIConnectionError, APIError } from "openai/error";
 import { ConnectorError, type ErrorKind, isConnectorError } from "../../plugins/contract/errors.ts";
 import { BodyTooLarge } from "../lib/http-failure.ts";
 

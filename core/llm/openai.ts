@@ -1,16 +1,16 @@
 /** The drafter behind any API that speaks OpenAI's chat completions. */
 import { createHash } from "node:crypto";
-import OpenAI from "openai";
+import { APIUserAbortError, BadRequestError } from "openai/error";
 import type { DrafterConfig } from "../../config/schema.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
 import type { Verdict } from "../lib/breaker.ts";
 import { type Breakers, createBreakers } from "../lib/breakers.ts";
-import { http } from "../lib/http.ts";
 import { Unavailable } from "../lib/unavailable.ts";
 import type { Drafter, DraftRequest, DraftResult } from "./drafter.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { detectLanguage } from "./language.ts";
 import { type Answer, readAnswer } from "./openai-answer.ts";
+import { createCompletionCall } from "./openai-call.ts";
 import { toDraftError } from "./openai-errors.ts";
 import { buildPrompt, type ChatMessage, languageName, type PromptOptions } from "./prompt.ts";
 import { languageOf, questionOf } from "./question.ts";
@@ -91,12 +91,9 @@ export function createOpenAiDrafter({ config, knowledge, log, ...rest }: OpenAiD
   };
 }
 
-/** The largest answer of an API that is read, in bytes: drafts are a thousandth of it. */
-const maxAnswerBytes = 4_000_000;
-
 const defaultBaseUrl = "https://api.openai.com/v1";
 
-/** Local servers want no key, the client wants one all the same. */
+/** Local servers want no key; what they get is none. */
 const noKey = "no-key-needed";
 
 /** Parameters that some models refuse by name; what one refused is not sent again. */
@@ -116,7 +113,7 @@ const breakerThreshold = 3;
 
 /** What an error says of the API: content that it refuses, or a request that it does not take, is no trouble of its own. */
 function verdictOf(error: unknown): Verdict {
-  if (error instanceof OpenAI.APIUserAbortError) return "ignore";
+  if (error instanceof APIUserAbortError) return "ignore";
   const { kind, retryAfterMs = 0 } = toDraftError(error, { model: "", key: noKey, said: "" });
   if (kind === "rate_limited") return { aloneMs: retryAfterMs };
   return kind === "permanent" || kind === "config" ? "works" : "trouble";
@@ -133,20 +130,8 @@ function guard(config: DrafterConfig, ask: Ask, breakers: Breakers): Ask {
 }
 
 function createCall(config: DrafterConfig): Ask {
-  const client = new OpenAI({
-    apiKey: config.key?.reveal() || noKey,
-    // All that the client would otherwise look up in the environment.
-    baseURL: config.baseUrl ?? defaultBaseUrl,
-    organization: null,
-    project: null,
-    adminAPIKey: null,
-    webhookSecret: null,
-    logLevel: "off",
-    timeout: config.timeoutMs,
-    maxRetries: 0,
-    fetch: (url, init) =>
-      http(String(url), { ...init, timeoutMs: config.timeoutMs, maxBytes: maxAnswerBytes }),
-  });
+  const { baseUrl = defaultBaseUrl, timeoutMs } = config;
+  const call = createCompletionCall({ baseUrl, key: config.key?.reveal() || noKey, timeoutMs });
   const dialect: Dialect = { maxTokens: "max_tokens", temperature: true };
 
   async function post(messages: ChatMessage[], signal: AbortSignal): Promise<Answer> {
@@ -156,7 +141,7 @@ function createCall(config: DrafterConfig): Ask {
       [dialect.maxTokens]: config.maxTokens,
       ...(dialect.temperature ? { temperature: config.temperature } : {}),
     };
-    return readAnswer(await client.chat.completions.create(body, { signal }));
+    return readAnswer(await call(body, signal));
   }
 
   return async (messages, signal) => {
@@ -172,7 +157,7 @@ function createCall(config: DrafterConfig): Ask {
 
 /** Newer models of OpenAI take `max_completion_tokens` only, and no temperature. True where another try makes sense. */
 function adapt(dialect: Dialect, error: unknown): boolean {
-  if (!(error instanceof OpenAI.BadRequestError) || !/^unsupported_/.test(String(error.code))) return false;
+  if (!(error instanceof BadRequestError) || !/^unsupported_/.test(String(error.code))) return false;
   if (error.param === "max_tokens" && dialect.maxTokens === "max_tokens") {
     dialect.maxTokens = "max_completion_tokens";
     return true;
