@@ -44,6 +44,35 @@ test("batches keep the order and the bound, and grow while the lanes are busy", 
   expect(most).toBe(2);
 });
 
+test("few items wait for the batch under way and go together, but not for one that takes long", async () => {
+  const batches: number[][] = [];
+  const ends: Array<() => void> = [];
+  const batcher = createBatcher(
+    async (items: number[]) => {
+      batches.push(items);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return items;
+    },
+    { max: 8, lanes: 2 },
+  );
+  const all = [batcher.add(0)];
+  await new Promise(setImmediate);
+  all.push(batcher.add(1));
+  await new Promise(setImmediate);
+  all.push(batcher.add(2));
+  await new Promise(setImmediate);
+  expect(batches).toEqual([[0]]);
+  ends[0]?.();
+  await new Promise(setImmediate);
+  expect(batches).toEqual([[0], [1, 2]]);
+  // Its end does not come.
+  all.push(batcher.add(3));
+  await sleep(50);
+  expect(batches).toEqual([[0], [1, 2], [3]]);
+  for (const end of ends) end();
+  expect(await Promise.all(all)).toEqual([0, 1, 2, 3]);
+});
+
 test("a failed batch fails its own items, and the next one goes on", async () => {
   const batcher = createBatcher(
     async (items: string[]) => {

@@ -7,6 +7,12 @@ export interface BatcherOptions {
   lanes: number;
 }
 
+/**
+ * Milliseconds that items wait for the end of a batch under way, to go together with what comes meanwhile: few large statements
+ * cost a database far less than many small ones. A batch that takes longer does not hold them up.
+ */
+const holdMs = 8;
+
 /** Further bounds, where items may be large or many. */
 export interface BatcherBounds<Item> {
   /** The size of a batch that one more item does not fit into, by `sizeOf`; a larger item goes alone. */
@@ -27,8 +33,9 @@ export interface Batcher<Item, Result> {
 }
 
 /**
- * Collects what comes in during one turn of the event loop, or while all lanes are busy, and hands it to `flush` together.
- * Under light load an item goes at once; under heavy load batches grow by themselves.
+ * Collects what comes in during one turn of the event loop, or while a batch is under way, and hands it to `flush` together.
+ * Under light load an item goes at once; under heavy load batches grow by themselves. A further lane opens where half a batch
+ * is together, or the one under way takes long.
  * @param flush gets a batch and returns as many results, in the same order
  */
 export function createBatcher<Item, Result>(
@@ -47,6 +54,7 @@ export function createBatcher<Item, Result>(
   let timer: NodeJS.Timeout | undefined;
   let busy = 0;
   let planned = false;
+  let held: NodeJS.Timeout | undefined;
   let idlers: Array<() => void> = [];
 
   const run = async (batch: Entry[]) => {
@@ -88,12 +96,20 @@ export function createBatcher<Item, Result>(
     if (count > 0) pump();
     else watch();
   };
+  const waitedMs = () => performance.now() - (queue[0] as Entry).at;
+  const mayStart = () => busy === 0 || (busy < lanes && (queue.length * 2 >= max || waitedMs() >= holdMs));
+  const hold = () => {
+    clearTimeout(held);
+    held = undefined;
+    if (queue.length > 0 && busy < lanes) held = setTimeout(pump, Math.max(1, holdMs - waitedMs()));
+  };
   const pump = () => {
     planned = false;
-    while (queue.length > 0 && busy < lanes) {
+    while (queue.length > 0 && mayStart()) {
       busy++;
       void run(queue.splice(0, batchLength()));
     }
+    hold();
     watch();
     if (queue.length === 0) {
       clearTimeout(timer);
