@@ -2,6 +2,7 @@
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { BodyTooLarge, HttpFailure } from "./http-failure.ts";
+import { toWholeResponse } from "./whole-response.ts";
 
 export interface PlainAnswer {
   url: string;
@@ -42,16 +43,6 @@ async function decode(bytes: Buffer, codings: string, maxBytes: number): Promise
   return decoded;
 }
 
-function toHeaders(given: PlainAnswer["headers"]): Headers {
-  const headers = new Headers();
-  for (const name of Object.keys(given)) {
-    const value = given[name];
-    if (typeof value === "string") headers.append(name, value);
-    else for (const one of value ?? []) headers.append(name, one);
-  }
-  return headers;
-}
-
 /**
  * @param maxBytes after decoding
  * @throws BodyTooLarge, or HttpFailure `garbage` where it is not what it claims to be
@@ -66,16 +57,14 @@ export async function toResponse(answer: PlainAnswer, maxBytes: number): Promise
 }
 
 async function build(answer: PlainAnswer, maxBytes: number): Promise<Response> {
-  const { status, chunks, url } = answer;
-  const headers = toHeaders(answer.headers);
+  const { status, chunks, url, headers } = answer;
+  if (status < 200 || status > 599) throw new Error("the answer's status is none");
   let body: Buffer | null = null;
   if (chunks.length > 0 && !bodiless.has(status)) {
     body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-    const coding = headers.get("content-encoding");
-    if (coding !== null) body = await decode(body, coding, maxBytes);
+    const coding = headers["content-encoding"];
+    if (coding !== undefined) body = await decode(body, String(coding), maxBytes);
   }
   const statusText = /^[\t\x20-\x7e\x80-\xff]*$/.test(answer.statusText) ? answer.statusText : "";
-  const response = new Response(body as Uint8Array<ArrayBuffer> | null, { status, statusText, headers });
-  Object.defineProperty(response, "url", { value: url });
-  return response;
+  return toWholeResponse({ url, status, statusText, headers, body });
 }
