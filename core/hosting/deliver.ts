@@ -7,7 +7,7 @@ import {
   isConnectorError,
   kindOf,
 } from "../../plugins/contract/errors.ts";
-import { untilAborted } from "../lib/abort.ts";
+import { firstOf, untilAborted } from "../lib/abort.ts";
 import type { Breaker, Verdict } from "../lib/breaker.ts";
 import { Unavailable } from "../lib/unavailable.ts";
 import type { Fence } from "./fence.ts";
@@ -71,24 +71,31 @@ async function put(
   const running = underWay.get(instances) ?? new Map<string, Promise<Delivered>>();
   underWay.set(instances, running);
   const key = JSON.stringify([company, instance, draft.idempotencyKey]);
-  const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  const write = async (cutOff?: AbortSignal) => {
+  const write = async (within: AbortSignal, cutOff?: AbortSignal) => {
+    const until = cutOff && firstOf([within, cutOff]);
     try {
-      return await deliver.put(client, draft, cutOff ? AbortSignal.any([within, cutOff]) : within);
+      return await deliver.put(client, draft, until?.signal ?? within);
     } catch (error) {
       if (cutOff?.aborted) throw cutOff.reason;
       throw signal.aborted ? new Closing("the connector was closed meanwhile", { cause: error }) : error;
+    } finally {
+      until?.end();
     }
   };
-  const guarded = () => (fence ? fence.guard(write) : write());
-  let attempt = running.get(key);
-  if (!attempt) {
-    attempt = gate(() => breaker.run(guarded, within), within);
+  const begin = (within: AbortSignal) => {
+    const guarded = () => (fence ? fence.guard((cutOff) => write(within, cutOff)) : write(within));
+    const attempt = gate(() => breaker.run(guarded, within), within);
     running.set(key, attempt);
     const done = () => running.delete(key);
     attempt.then(done, done);
+    return attempt;
+  };
+  const patience = firstOf([signal], timeoutMs);
+  try {
+    return await untilAborted(running.get(key) ?? begin(patience.signal), patience.signal);
+  } finally {
+    patience.end();
   }
-  return untilAborted(attempt, within);
 }
 
 /** A system that lets nobody in is in as much trouble as one that takes no drafts. */

@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
-import { sleep, untilAborted } from "./abort.ts";
+import { firstOf, sleep, untilAborted } from "./abort.ts";
 
 const never = new Promise<never>(() => undefined);
 
@@ -45,4 +45,28 @@ test("no listener stays on a signal that lives long", async () => {
   }
   await sleep(1);
   expect(getEventListeners(signal, "abort")).toHaveLength(0);
+});
+
+test("the first of several signals ends a signal, with its own reason, whenever it aborts", () => {
+  const [first, second] = [new AbortController(), new AbortController()];
+  const { signal } = firstOf([first.signal, second.signal]);
+  expect(signal.aborted).toBe(false);
+  second.abort(new Error("second"));
+  first.abort(new Error("first"));
+  expect(signal.reason).toMatchObject({ message: "second" });
+  const late = firstOf([AbortSignal.abort(new Error("before"))], 60_000);
+  expect(late.signal.reason).toMatchObject({ message: "before" });
+});
+
+test("time ends a signal as well, and nothing does after its end", async () => {
+  const timed = firstOf([], 5);
+  await sleep(30);
+  expect(timed.signal.reason).toMatchObject({ name: "TimeoutError" });
+  const abort = new AbortController();
+  const ended = firstOf([abort.signal], 5);
+  ended.end();
+  abort.abort();
+  await sleep(30);
+  expect(ended.signal.aborted).toBe(false);
+  expect(getEventListeners(abort.signal, "abort")).toEqual([]);
 });

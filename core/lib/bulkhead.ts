@@ -1,5 +1,5 @@
 /** A bulkhead: who is slow holds up few callers, and the others of the ship stay dry. */
-import type { Gate } from "./gate.ts";
+import type { Gate, OpenGate } from "./gate.ts";
 import { Unavailable } from "./unavailable.ts";
 
 export interface BulkheadOptions {
@@ -18,7 +18,7 @@ export interface BulkheadOptions {
  * @throws Unavailable, with when to come again
  */
 export function createBulkhead(
-  gate: Gate,
+  gate: OpenGate,
   { what, fullAfterMs = 2_000, patienceMs = 5_000, random = Math.random }: BulkheadOptions,
 ): Gate {
   /** When those in the line joined it, the first one first. */
@@ -26,6 +26,7 @@ export function createBulkhead(
   const refusal = () =>
     new Unavailable(what, new Error("too many wait for it already"), Math.ceil(fullAfterMs * (1 + random())));
   return async (work, signal) => {
+    if (line.size === 0 && gate.isFree()) return gate(work, signal);
     const now = performance.now();
     const [longest = now] = line.values();
     if (now - longest > fullAfterMs) throw refusal();

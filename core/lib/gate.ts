@@ -11,6 +11,11 @@ export interface GateLimits {
 
 export type Gate = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
+export interface OpenGate extends Gate {
+  /** True where work that came now would not wait. */
+  isFree(): boolean;
+}
+
 /**
  * Work waits at the gate until it may go; it leaves the line when its signal aborts. However a period is laid, no more
  * than `requests` start within it: a bucket that refills while it is emptied would let nearly twice as many through.
@@ -18,7 +23,7 @@ export type Gate = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<
 export function createGate(
   { requests, perMs, concurrency }: GateLimits,
   now = () => performance.now(),
-): Gate {
+): OpenGate {
   type Waiter = { start: () => void };
   const line: Waiter[] = [];
   // Less than one request a period is one request in a longer period.
@@ -34,6 +39,12 @@ export function createGate(
     const oldest = started.length < most ? undefined : started[next];
     return oldest === undefined ? 0 : oldest + periodMs - now();
   };
+  const begin = () => {
+    started[next] = now();
+    next = (next + 1) % most;
+    running++;
+  };
+  const isFree = () => line.length === 0 && running < concurrency && freeInMs() <= 0;
   const pump = () => {
     clearTimeout(timer);
     timer = undefined;
@@ -43,15 +54,12 @@ export function createGate(
         timer = setTimeout(pump, Math.ceil(wait));
         return;
       }
-      started[next] = now();
-      next = (next + 1) % most;
-      running++;
+      begin();
       line.shift()?.start();
     }
   };
   const enter = (signal: AbortSignal | undefined) =>
     new Promise<void>((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
       const leave = () => {
         line.splice(line.indexOf(waiter), 1);
         reject(signal?.reason);
@@ -69,13 +77,16 @@ export function createGate(
       pump();
     });
 
-  return async (work, signal) => {
-    await enter(signal);
+  const gate: Gate = async (work, signal) => {
+    signal?.throwIfAborted();
+    if (isFree()) begin();
+    else await enter(signal);
     try {
       return await work();
     } finally {
       running--;
-      pump();
+      if (line.length > 0) pump();
     }
   };
+  return Object.assign(gate, { isFree });
 }
