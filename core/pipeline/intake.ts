@@ -120,7 +120,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const inserts = createCommits<NewMessage, StoredMessage>(
     (messages) => retryDeadlocks(() => insertMessages(db, messages, stalledMs)),
     {
-      max: 64,
+      max: 32,
       lanes: 3,
       maxSize: batchSize,
       sizeOf: sizeOfMessage,
