@@ -1,5 +1,6 @@
 /** Tells the language of a message. */
 import { eld } from "eld/extrasmall";
+import { languageByFunctionWords } from "./function-words.ts";
 
 /** More text does not make the guess better, only slower. */
 const lookedAt = 160;
@@ -27,7 +28,7 @@ const scripts: readonly (readonly [string, RegExp])[] = [
 ];
 
 /**
- * Scripts first, then n-grams. Short Cyrillic without letters of other alphabets counts as Russian, since short Russian is
+ * Scripts first, then function words, then n-grams. Short Cyrillic without letters of other alphabets counts as Russian, since short Russian is
  * often taken for its neighbours.
  * @param text as `normalise` gives it: NFKC, lower case
  * @returns ISO 639-1, or null where the text is too short or unclear
@@ -38,7 +39,8 @@ export function detectLanguage(text: string): string | null {
   if (letters < 2) return null;
   if (cyrillic * 2 > letters) return detectCyrillic(head, letters);
   if (latin * 2 < letters) return scripts.find(([, script]) => script.test(head))?.[0] ?? null;
-  return letters < fewLetters ? null : guess(head, letters);
+  if (letters < fewLetters) return null;
+  return languageByFunctionWords(head) ?? guess(head, letters);
 }
 
 function detectCyrillic(head: string, letters: number): string | null {
