@@ -1,6 +1,5 @@
 /** Connectors: deliveries into helpdesks, and the reading of sources. */
 import type { Context } from "moleculer";
-import type { OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { putDraft } from "../hosting/deliver.ts";
 import { createFence } from "../hosting/fence.ts";
 import { type LedgerSchedule, startLedger } from "../hosting/ledger-schedule.ts";
@@ -9,6 +8,7 @@ import type { Metrics } from "../lib/metrics.ts";
 import { countOverdue, type LedgerRow, listRuns } from "../store/ledger.ts";
 import type { DrainedService } from "./broker.ts";
 import { mergeStates } from "./connector-states.ts";
+import { createDeliveryDesk, type DeliveryOrder } from "./deliveries.ts";
 import type { NodeStatus } from "./node.service.ts";
 import type { Nodes } from "./nodes.ts";
 
@@ -58,12 +58,6 @@ export interface ConnectorEntry {
   ledger: LedgerEntry | null;
   /** Messages that have been open for longer than an hour. */
   overdue: number;
-}
-
-interface DeliverParams {
-  company: string;
-  instance: string;
-  draft: OutgoingDraft;
 }
 
 function showRun(run: LedgerRow): LedgerEntry {
@@ -122,15 +116,16 @@ export function connectorsService(parts: ConnectorsParts): DrainedService {
     if (!nodes.link.used) return undefined;
     return caller === nodes.here ? fences.own : fences.others;
   };
+  const desk = createDeliveryDesk(({ company, instance, draft }, caller) => {
+    // Between nodes it travels as JSON, where a date is a string.
+    const message = { ...draft.message, sentAt: new Date(draft.message.sentAt) };
+    return putDraft(instances, company, instance, { ...draft, message }, fenceFor(caller));
+  });
   return {
     name: "connectors",
     actions: {
-      deliver(ctx: Context<DeliverParams>) {
-        const { company, instance, draft } = ctx.params;
-        // Between nodes it travels as JSON, where a date is a string.
-        const message = { ...draft.message, sentAt: new Date(draft.message.sentAt) };
-        return putDraft(instances, company, instance, { ...draft, message }, fenceFor(ctx.nodeID));
-      },
+      deliver: (ctx: Context<DeliveryOrder>) => desk.one(ctx.params, ctx.nodeID),
+      deliverAll: (ctx: Context<{ orders: DeliveryOrder[] }>) => desk.all(ctx.params.orders, ctx.nodeID),
       list: (ctx: Context<{ company: string }>) => list(parts, ctx.params.company),
     },
     async started() {

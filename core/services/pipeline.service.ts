@@ -1,7 +1,7 @@
 /** The pipeline as a service: it classifies and delivers through the broker, wherever those services run. */
 import { Errors, type ServiceBroker } from "moleculer";
 import type { ClassifyResponse } from "../../ml-service/classify-schema.ts";
-import type { Delivered } from "../../plugins/contract/connector.ts";
+import type { Delivered, OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { type DeliveryResult, unwrap } from "../hosting/deliver.ts";
 import { Unavailable } from "../lib/unavailable.ts";
 import {
@@ -11,6 +11,7 @@ import {
   startPipeline,
 } from "../pipeline/pipeline.ts";
 import type { DrainedService } from "./broker.ts";
+import { createDeliveryOrders } from "./deliveries.ts";
 import type { Nodes } from "./nodes.ts";
 
 /** Milliseconds for one batch at the classifier. */
@@ -61,19 +62,24 @@ export function pipelineService({ options, nodes, ...parts }: PipelineServicePar
       const { broker } = this as unknown as { broker: ServiceBroker };
       const classify = (items: unknown[]) =>
         call<ClassifyResponse>(broker, "classifier.classify", { items }, { timeout: classifyTimeoutMs });
-      const put = async (company: string, instance: string, draft: object): Promise<Delivered> => {
+      const deliver = <T>(action: string, params: object, nodeID?: string) => {
+        const to = { timeout: deliverTimeoutMs, ...(nodeID !== undefined && { nodeID }) };
+        return call<T>(broker, action, params, to, handoverMs);
+      };
+      const order = createDeliveryOrders({
+        all: (nodeID, orders) => deliver("connectors.deliverAll", { orders }, nodeID),
+        one: (nodeID, order) => deliver("connectors.deliver", order, nodeID),
+      });
+      const put = async (company: string, instance: string, draft: OutgoingDraft): Promise<Delivered> => {
         // One node delivers for an account while the nodes stay the same: what it knows of limits and of deliveries under
         // way holds for all.
         const nodeID = nodes.ownerOf("connectors.deliver", `${company}/${instance}`);
-        const to = { timeout: deliverTimeoutMs, ...(nodeID !== undefined && { nodeID }) };
+        const isElsewhere = nodeID !== undefined && nodeID !== nodes.here;
+        const params = { company, instance, draft };
         return unwrap(
-          await call<DeliveryResult>(
-            broker,
-            "connectors.deliver",
-            { company, instance, draft },
-            to,
-            handoverMs,
-          ),
+          isElsewhere
+            ? await order(nodeID, params)
+            : await deliver<DeliveryResult>("connectors.deliver", params, nodeID),
         );
       };
       pipeline = startPipeline({ ...parts, classify, put }, options);
