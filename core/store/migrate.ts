@@ -7,6 +7,7 @@ import * as threads from "./migrations/0002-threads.ts";
 import * as claimants from "./migrations/0003-claimants.ts";
 import * as ledger from "./migrations/0004-ledger.ts";
 import * as statistics from "./migrations/0005-statistics.ts";
+import * as words from "./migrations/0006-words.ts";
 
 interface Migration {
   up(knex: Knex): Promise<void>;
@@ -20,6 +21,7 @@ const migrations: Record<string, Migration> = {
   "0003-claimants": claimants,
   "0004-ledger": ledger,
   "0005-statistics": statistics,
+  "0006-words": words,
 };
 
 /** Advisory lock that a node holds while it migrates ("migr" in ASCII). */
