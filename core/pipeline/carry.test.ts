@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { ConnectorEventInput } from "../../plugins/contract/events.ts";
 import type { Blobs } from "../blobs/blobs.ts";
@@ -144,8 +145,18 @@ test("a message goes through the steps of a node without a way through the queue
   expect(onTheWay).toEqual(["load-unclassified", "save-classifications", "save-drafts", "save-deliveries"]);
 });
 
-test("what finds no place at the next step waits in the queue, free for other nodes", async () => {
-  const { db } = await openTestStore();
+/** Counts statements by name. */
+function counting(db: Database) {
+  const counts: Record<string, number> = {};
+  const query = (async (name: string, text: string, values: unknown[]) => {
+    counts[name] = (counts[name] ?? 0) + 1;
+    return db.query(name, text, values);
+  }) as Database["query"];
+  return { counts, db: { ...db, query } };
+}
+
+test("what finds no place at the next step waits for one, still claimed and loaded", async () => {
+  const { db, counts } = counting((await openTestStore()).db);
   const { queue } = startTestPipeline(db, {}, { draftConcurrency: 2 });
   const ids = await storeMessages(
     db,
@@ -153,6 +164,25 @@ test("what finds no place at the next step waits in the queue, free for other no
   );
   await queue.publish("classify", toItems(ids));
   await eventually(async () => (await tally(db)).delivered === 100, "all delivered");
+  expect(counts).not.toHaveProperty("free-claims");
+  expect(counts).not.toHaveProperty("load-to-draft");
+});
+
+test("what finds no place for long waits in the queue, free for other nodes", async () => {
+  const { db, counts } = counting((await openTestStore()).db);
+  const draft = async () => {
+    await sleep(1_500);
+    return draftResult("Hello");
+  };
+  const { queue } = startTestPipeline(db, { draft }, { draftConcurrency: 8 });
+  const ids = await storeMessages(
+    db,
+    Array.from({ length: 16 }, () => newMessage()),
+  );
+  await queue.publish("classify", toItems(ids));
+  await eventually(() => queue.depth().draft.waiting > 0, "some wait in the queue");
+  expect(counts["free-claims"]).toBeGreaterThan(0);
+  await eventually(async () => (await tally(db)).delivered === 16, "all delivered");
 });
 
 test("while the database is away a draft waits to be saved, and the LLM is not asked again", async () => {

@@ -59,7 +59,7 @@ function toDeliver(
 export function createDraftHandler(parts: DraftParts): Handler {
   const { db, claims, directory, drafterOf, signal } = parts;
   // A draft has cost an LLM call: while the database is away it waits here.
-  const saves = createCommits<{ message: Message; draft: NewDraft }, void>(
+  const saves = createCommits<{ message: Message; draft: NewDraft }, { passed: Promise<void> }>(
     async (written) => {
       const drafts = written.map(({ draft }) => draft);
       const moved = new Map((await saveDrafts(db, drafts, claims.claimant)).map((one) => [one.id, one]));
@@ -67,8 +67,9 @@ export function createDraftHandler(parts: DraftParts): Handler {
         const now = moved.get(message.id);
         return now ? [{ ...toDeliver(message, draft), ...now }] : [];
       });
-      await passOn("deliver", parts, outgoing);
-      return written.map(() => undefined);
+      // Not waited for here: the next drafts are saved meanwhile.
+      const passed = passOn("deliver", parts, outgoing);
+      return written.map(() => ({ passed }));
     },
     { patience: signal },
   );
@@ -81,7 +82,9 @@ export function createDraftHandler(parts: DraftParts): Handler {
       const company = companyOf(directory, message.company);
       const drafter = await drafterOf(company.id);
       const result = await drafter.draft(toRequest(message, company.name), signal);
-      await saves.add({ message, draft: { id: newId(), messageId: message.id, ...result } });
+      const draft = { id: newId(), messageId: message.id, ...result };
+      const { passed } = await saves.add({ message, draft });
+      await passed;
     },
   );
 }

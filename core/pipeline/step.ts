@@ -81,19 +81,33 @@ export function companyOf(directory: CompanyDirectory, id: string): Company {
 export type StepMessage = Attempted & { company: string; overtakenBy: string | null };
 
 /**
+ * Milliseconds that claimed messages wait for a place at the next step: to give them back, claim and load them again costs
+ * more than all their other statements together. Well below the time that a claim holds.
+ */
+const roomMs = 1_000;
+
+/**
  * Passes messages that this node has claimed to the next step: within the node where it has places for them, with what is
- * loaded already, else through the queue.
+ * loaded already, else through the queue. Whoever awaits it takes nothing new while the next step is full.
  */
 export async function passOn(
   step: Step,
   { db, queue, claims, log }: StepParts,
   messages: StepMessage[],
 ): Promise<void> {
-  const rest = queue.offer(
-    step,
-    messages.map((message) => ({ id: message.id, company: message.company, carried: message })),
-  );
-  if (rest.length === 0) return;
+  let rest: QueueItem[] = messages.map((message) => ({
+    id: message.id,
+    company: message.company,
+    carried: message,
+  }));
+  const until = performance.now() + roomMs;
+  for (;;) {
+    rest = queue.offer(step, rest);
+    if (rest.length === 0) return;
+    // What waits in the queue goes first.
+    if (queue.depth()[step].waiting > 0) break;
+    if (!(await queue.room(step, until - performance.now()))) break;
+  }
   try {
     await freeClaims(
       db,

@@ -241,6 +241,31 @@ function suite(makeQueue: () => Promise<Queue>) {
       expect(queue.offer("draft", [one])).toEqual([one]);
     });
 
+    test("are told when there may be a place, and when there will be none", async () => {
+      const queue = await makeQueue();
+      expect(await queue.room("draft", 60_000)).toBe(false);
+      let finish: () => void = () => undefined;
+      const consumer = queue.consume("draft", { batch: 2, concurrency: 2 }, (batch) =>
+        batch.map(
+          () =>
+            new Promise<void>((resolve) => {
+              finish = resolve;
+            }),
+        ),
+      );
+      queue.offer("draft", [one, two]);
+      expect(queue.offer("draft", [three])).toEqual([three]);
+      expect(await queue.room("draft", 20)).toBe(false);
+      const room = queue.room("draft", 60_000);
+      finish();
+      expect(await room).toBe(true);
+      expect(queue.offer("draft", [three])).toEqual([]);
+      const none = queue.room("draft", 60_000);
+      void consumer.stop();
+      expect(await none).toBe(false);
+      expect(await queue.room("draft", 60_000)).toBe(false);
+    });
+
     test("come through the queue after a failure, without what they carried", async () => {
       const queue = await makeQueue();
       const seen: QueueItem[] = [];

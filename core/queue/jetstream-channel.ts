@@ -144,6 +144,7 @@ export function createChannel(parts: ChannelParts) {
       work.offer([...taken.values()]);
       return refused;
     },
+    room: (ms: number) => (stopped ? Promise.resolve(false) : places.freed(ms)),
     /** Requests under way are given up: the server is away. */
     reset() {
       due.clear();
@@ -162,6 +163,7 @@ export function createChannel(parts: ChannelParts) {
     keepAlive: () => work.keepAlive(),
     async stop() {
       stopped = true;
+      places.end();
       for (const timer of wakes.values()) clearTimeout(timer);
       wakes.clear();
       const done = work.stop();
@@ -171,6 +173,7 @@ export function createChannel(parts: ChannelParts) {
     },
     abandon() {
       stopped = true;
+      places.end();
       for (const timer of wakes.values()) clearTimeout(timer);
       wakes.clear();
       for (const company of [...fetches.keys()]) end(company, false);

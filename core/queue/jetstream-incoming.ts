@@ -103,6 +103,7 @@ export function createIncoming({ link, lanes, stream, publish }: IncomingParts) 
       return sum;
     },
     offer: (step: Step, items: QueueItem[]) => channels.get(step)?.offer(items) ?? items,
+    room: (step: Step, ms: number) => channels.get(step)?.room(ms) ?? Promise.resolve(false),
     consume(step: Step, options: ConsumeOptions, handler: Handler): Consumer {
       if (channels.has(step)) throw new Error("this step has a consumer already");
       const channel = makeChannel(step, options, handler);

@@ -110,6 +110,7 @@ export function createJetStreamQueue(options: JetStreamOptions): Queue {
       if (!closed) await outgoing.publish(step, items);
     },
     offer: (step, items) => incoming.offer(step, items),
+    room: (step, ms) => incoming.room(step, ms),
     onGap: (listener) => link.onGap(listener),
     consume(step, consumeOptions, handler) {
       const consumer = incoming.consume(step, consumeOptions, handler);

@@ -161,6 +161,7 @@ function createChannel() {
       }
       return refused;
     },
+    room: (ms: number) => (consumer ? places.freed(ms) : Promise.resolve(false)),
     depth: () => ({ waiting: lanes.size, working: inWork.size }),
     consume(options: ConsumeOptions, handler: Handler): Consumer {
       if (consumer) throw new Error("this step has a consumer already");
@@ -170,6 +171,7 @@ function createChannel() {
       return {
         stop() {
           if (consumer === own) consumer = undefined;
+          places.end();
           return inWork.size === 0 ? Promise.resolve() : new Promise((resolve) => idlers.push(resolve));
         },
       };
@@ -205,6 +207,7 @@ export function createMemoryQueue(): Queue {
       channels[step].add(items);
     },
     offer: (step, items) => channels[step].offer(items),
+    room: (step, ms) => channels[step].room(ms),
     // What the last process had queued went with it.
     onGap(listener) {
       listener();

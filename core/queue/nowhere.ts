@@ -6,6 +6,7 @@ const idle = { waiting: 0, working: 0 };
 export function createNowhereQueue(): Queue {
   return {
     publish: async () => undefined,
+    room: async () => false,
     consume: () => ({ stop: async () => undefined }),
     depth: () => ({ classify: idle, draft: idle, deliver: idle }),
     offer: (_step, items) => items,

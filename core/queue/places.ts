@@ -13,11 +13,21 @@ export interface Places {
   room(company: string, concurrency: number): number;
   take(company: string, count: number): void;
   giveBack(company: string, count: number): void;
+  /** Resolves with true when places have become free; with false after so many milliseconds, or when the consumer ends. */
+  freed(ms: number): Promise<boolean>;
+  /** The consumer ends: nobody waits any longer. */
+  end(): void;
 }
 
 export function createPlaces(): Places {
   const taken = new Map<string, number>();
   let sum = 0;
+  const waiters = new Set<(freed: boolean) => void>();
+  let planned = false;
+  const tell = (freed: boolean) => {
+    planned = false;
+    for (const waiter of [...waiters]) waiter(freed);
+  };
   const free = (concurrency: number) => Math.max(0, concurrency - sum);
   return {
     free,
@@ -35,6 +45,22 @@ export function createPlaces(): Places {
       if (left > 0) taken.set(company, left);
       else taken.delete(company);
       sum -= count;
+      // Those that become free in one turn are told of together.
+      if (waiters.size === 0 || planned) return;
+      planned = true;
+      setImmediate(tell, true);
     },
+    freed(ms) {
+      return new Promise((resolve) => {
+        const waiter = (freed: boolean) => {
+          clearTimeout(timer);
+          waiters.delete(waiter);
+          resolve(freed);
+        };
+        const timer = setTimeout(waiter, ms, false);
+        waiters.add(waiter);
+      });
+    },
+    end: () => tell(false),
   };
 }

@@ -53,6 +53,11 @@ export interface Queue {
    * @returns the items that were not taken: publish them
    */
   offer(step: Step, items: QueueItem[]): QueueItem[];
+  /**
+   * Waits for a place of this node's own consumer of the step, after an offer that was refused.
+   * @returns true when places have become free; false after `ms` milliseconds, or where there is no consumer
+   */
+  room(step: Step, ms: number): Promise<boolean>;
   /** One consumer a step and node. */
   consume(step: Step, options: ConsumeOptions, handler: Handler): Consumer;
   depth(): Record<Step, Depth>;
