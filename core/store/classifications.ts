@@ -1,7 +1,7 @@
 /** What the classifier said of a message. */
 import type { Runner } from "./database.ts";
 import { inTicket, type MessageInTicket, type Moved, moved } from "./drafts.ts";
-import type { Claimant, Waiting } from "./progress.ts";
+import { type Claimant, isOpen, type Waiting } from "./progress.ts";
 
 export type UnclassifiedMessage = MessageInTicket & Waiting;
 
@@ -12,7 +12,7 @@ export async function loadUnclassified(runner: Runner, ids: string[]): Promise<U
     `SELECT ${inTicket}, p.attempts,
        (extract(epoch FROM clock_timestamp() - p.received_at) * 1000)::float8 AS "ageMs"
      FROM progress p JOIN messages m ON m.id = p.message_id JOIN tickets t ON t.id = m.ticket_id
-     WHERE p.message_id = ANY($1::uuid[]) AND p.stage = 'received' AND p.outcome IS NULL`,
+     WHERE p.message_id = ANY($1::uuid[]) AND p.stage = 'received' AND ${isOpen}`,
     [ids],
   );
 }
@@ -46,7 +46,7 @@ export async function saveClassifications(
      ), moved AS (
        UPDATE progress p SET stage = 'classified', classified_at = clock_timestamp(), attempts = 0, error = NULL,
          claimed_by = $2, claimed_until = clock_timestamp() + $3 * interval '1 ms'
-       FROM i WHERE p.message_id = i."messageId" AND p.stage = 'received' AND p.outcome IS NULL
+       FROM i WHERE p.message_id = i."messageId" AND p.stage = 'received' AND ${isOpen}
        RETURNING p.message_id, p.ticket_id, p.company, p.attempts, p.received_at
      ), stored AS (
        INSERT INTO classifications (message_id, ticket_id, company, type, priority, department, detail, language,

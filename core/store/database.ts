@@ -65,15 +65,26 @@ export async function retryDeadlocks<T>(work: () => Promise<T>): Promise<T> {
 const queryTimeoutMs = 60_000;
 
 /**
- * Named statements join by keys and find by indexes. A plan made while a table was empty would otherwise read all of it, and
- * hash it, for each batch once it has grown; and to plan a statement for each of its values costs more than to run it.
+ * Named statements join by keys and find by indexes. A plan made while a table was small would otherwise read all of it, or all
+ * of an index, for each batch once it has grown; and to plan a statement for each of its values costs more than to run it.
  */
-const planner = [
+export const plannerSettings = [
+  "SET plan_cache_mode = force_generic_plan",
   "SET enable_seqscan = off",
   "SET enable_hashjoin = off",
   "SET enable_mergejoin = off",
-  "SET plan_cache_mode = force_generic_plan",
+  // The pages of a message's way are in memory: what counts is how many rows are read.
+  "SET random_page_cost = 0.1",
+  "SET cpu_tuple_cost = 1",
+  // What is off counts as very dear, and dear plans are compiled.
+  "SET jit = off",
 ].join(";");
+
+/**
+ * A connection plans its statements anew after so many of them, and then whenever it has run twice as many: a plan is made for
+ * tables as large as they are at that moment, and kept for as long as nobody analyses them.
+ */
+const firstReplan = 16;
 
 /** The share of a node's connections that dynamic queries have to themselves: a slow search holds up no message. */
 const dynamicShare = 1 / 4;
@@ -81,50 +92,45 @@ const dynamicShare = 1 / 4;
 /** @param poolSize the most connections of this node */
 export function openDatabase(connection: Connection, poolSize: number, log: Log): Database {
   const dynamicSize = Math.max(1, Math.floor(poolSize * dynamicShare));
-  const pool = openPool(connection, Math.max(1, poolSize - dynamicSize), log, planner);
+  const pool = openPool(connection, Math.max(1, poolSize - dynamicSize), log, plannerSettings);
   const dynamic = openPool(connection, dynamicSize, log);
   const build = knexModule({ client: "pg" });
+  const lend = createLending(pool);
   return {
     build,
-    async query<R extends Row>(name: string, text: string, values: unknown[]) {
-      return (await pool.query<R>({ name, text, values })).rows;
+    query<R extends Row>(name: string, text: string, values: unknown[]) {
+      return lend(async (client, giveUp) => {
+        try {
+          return (await client.query<R>({ name, text, values })).rows;
+        } catch (error) {
+          giveUp(error as Error);
+          throw error;
+        }
+      });
     },
     async run<R extends Row>(query: Knex.QueryBuilder | Knex.Raw) {
       const { sql, bindings } = query.toSQL().toNative();
       return (await dynamic.query<R>(sql, [...bindings])).rows;
     },
-    async transaction(work) {
-      const client = await pool.connect();
-      let broken: Error | undefined;
-      // The pool listens to idle connections only; one that is lost between two statements would end the process.
-      const onLost = (error: Error) => {
-        broken = error;
-      };
-      client.on("error", onLost);
-      try {
-        await client.query("BEGIN");
-        const result = await work({
-          async query<R extends Row>(name: string, text: string, values: unknown[]) {
-            return (await client.query<R>({ name, text, values })).rows;
-          },
-        });
-        // A failed statement that `work` passed over makes PostgreSQL answer COMMIT with a rollback, and no error.
-        const { command } = await client.query("COMMIT");
-        if (command !== "COMMIT")
-          throw new Error("the transaction was rolled back: one of its statements failed");
-        return result;
-      } catch (error) {
+    transaction: (work) =>
+      lend(async (client, giveUp) => {
         try {
-          await client.query("ROLLBACK");
-        } catch (rollbackError) {
-          broken = rollbackError as Error;
+          await client.query("BEGIN");
+          const result = await work({
+            async query<R extends Row>(name: string, text: string, values: unknown[]) {
+              return (await client.query<R>({ name, text, values })).rows;
+            },
+          });
+          // A failed statement that `work` passed over makes PostgreSQL answer COMMIT with a rollback, and no error.
+          const { command } = await client.query("COMMIT");
+          if (command !== "COMMIT")
+            throw new Error("the transaction was rolled back: one of its statements failed");
+          return result;
+        } catch (error) {
+          await client.query("ROLLBACK").catch(giveUp);
+          throw error;
         }
-        throw error;
-      } finally {
-        client.off("error", onLost);
-        client.release(broken);
-      }
-    },
+      }),
     async ping(timeoutMs) {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_, reject) => {
@@ -143,6 +149,34 @@ export function openDatabase(connection: Connection, poolSize: number, log: Log)
       await Promise.all([pool.end(), dynamic.end()]);
       await build.destroy();
     },
+  };
+}
+
+/** Lends connections out; one that is given up, or lost meanwhile, is replaced. */
+function createLending(pool: pg.Pool) {
+  const counts = new WeakMap<pg.PoolClient, { statements: number; replanAt: number }>();
+  const isReplanDue = (client: pg.PoolClient): boolean => {
+    const count = counts.get(client) ?? { statements: 0, replanAt: firstReplan };
+    counts.set(client, count);
+    if (++count.statements < count.replanAt) return false;
+    count.replanAt *= 2;
+    return true;
+  };
+  return async <T>(work: (client: pg.PoolClient, giveUp: (error: Error) => void) => Promise<T>) => {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    const giveUp = (error: Error) => {
+      broken = error;
+    };
+    // The pool listens to idle connections only; one that is lost between two statements would end the process.
+    client.on("error", giveUp);
+    try {
+      if (isReplanDue(client)) await client.query("DISCARD PLANS").catch(giveUp);
+      return await work(client, giveUp);
+    } finally {
+      client.off("error", giveUp);
+      client.release(broken);
+    }
   };
 }
 

@@ -1,7 +1,7 @@
 /** Drafts: what they are written from, how they are kept, and how they are delivered. */
 import type { SourceData } from "../../plugins/contract/events.ts";
 import type { Runner } from "./database.ts";
-import type { Claimant, Waiting } from "./progress.ts";
+import { type Claimant, isOpen, type Waiting } from "./progress.ts";
 
 /** The most earlier entries of a ticket that a draft is written from. */
 export const conversationLength = 12;
@@ -155,7 +155,7 @@ export async function saveDrafts(
      ), moved AS (
        UPDATE progress p SET stage = 'drafted', drafted_at = clock_timestamp(), attempts = 0, error = NULL,
          claimed_by = $2, claimed_until = clock_timestamp() + $3 * interval '1 ms'
-       FROM i WHERE p.message_id = i."messageId" AND p.stage = 'classified' AND p.outcome IS NULL
+       FROM i WHERE p.message_id = i."messageId" AND p.stage = 'classified' AND ${isOpen}
        RETURNING p.message_id, p.ticket_id, p.company, p.attempts, p.received_at
      ), stored AS (
        INSERT INTO drafts (id, message_id, ticket_id, company, text, language, written_by, sources, notes, usage)
@@ -199,7 +199,7 @@ export async function saveDeliveries(runner: Runner, items: Delivery[]): Promise
      ), moved AS (
        UPDATE progress p SET stage = 'delivered', outcome = 'delivered', delivered_as = i."externalId", error = NULL,
          ended_at = clock_timestamp(), claimed_until = NULL
-       FROM i WHERE p.message_id = i."messageId" AND p.stage = 'drafted' AND p.outcome IS NULL
+       FROM i WHERE p.message_id = i."messageId" AND p.stage = 'drafted' AND ${isOpen}
        RETURNING p.message_id, p.company
      ), noted AS (
        INSERT INTO audit_log (id, company, actor, action, subject, detail)

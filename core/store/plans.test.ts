@@ -12,7 +12,7 @@ import {
 } from "../testing/store.ts";
 import { loadUnclassified, saveClassifications } from "./classifications.ts";
 import { readConversation } from "./conversations.ts";
-import { type Database, openDatabase } from "./database.ts";
+import { type Database, openDatabase, plannerSettings } from "./database.ts";
 import { loadToDeliver, loadToDraft, saveDeliveries, saveDrafts } from "./drafts.ts";
 import { claim, takeDue } from "./progress.ts";
 import { listDrafts, listTickets, readTicket } from "./tickets.ts";
@@ -53,9 +53,10 @@ async function plansOf(work: (db: Database) => Promise<unknown>, mode: "auto" | 
   const client = new pg.Client(store.connection);
   await client.connect();
   const plans: string[] = [];
-  const explain = async (text: string, values: unknown[]) => {
+  const explain = async (text: string, values: unknown[], settings: string) => {
     await client.query("BEGIN");
     try {
+      await client.query(settings.replaceAll("SET ", "SET LOCAL "));
       await client.query(`SET LOCAL plan_cache_mode = ${mode}`);
       await client.query({ name: `s${plans.length}`, text, values });
       const { rows } = await client.query(
@@ -71,10 +72,10 @@ async function plansOf(work: (db: Database) => Promise<unknown>, mode: "auto" | 
   try {
     await work({
       ...real,
-      query: (_name, text, values) => explain(text, values),
+      query: (_name, text, values) => explain(text, values, plannerSettings),
       run: (query) => {
         const { sql, bindings } = query.toSQL().toNative();
-        return explain(sql, [...bindings]);
+        return explain(sql, [...bindings], "");
       },
     });
   } finally {
@@ -120,55 +121,72 @@ test("a search for words uses the words' indexes", async () => {
   expect(plan).toContain("tickets_words");
 });
 
-test("what was prepared while the tables were empty reads no table whole when they have grown", async () => {
-  const { db, close } = await makeTestStore(4);
-  onTestFinished(close);
-  const claimant = { node: newId(), ms: 60_000 };
-  const label = { label: "x", confidence: 1 };
-  const labels = { type: "x", priority: "x", department: "x", language: "en", outOfScope: 0, model: "test" };
-  const detail = { type: label, priority: label, department: label };
-  const draft = { text: "x", language: "en", writtenBy: "test", sources: [], notes: [], usage: null };
-  for (let round = 0; round < 60; round++) {
-    const stored = await storeMessages(
-      db,
-      Array.from({ length: 50 }, () => newMessage()),
-    );
-    await loadUnclassified(db, stored);
-    await saveClassifications(
-      db,
-      stored.map((messageId) => ({ messageId, ...labels, detail })),
-      claimant,
-    );
-    await loadToDraft(db, stored);
-    await saveDrafts(
-      db,
-      stored.map((messageId) => ({ id: newId(), messageId, ...draft })),
-      claimant,
-    );
-    await saveDeliveries(
-      db,
-      stored.map((messageId) => ({
-        messageId,
-        auditId: newId(),
-        connector: "api",
-        externalId: messageId,
-        created: true,
-      })),
-    );
-  }
-  type Read = { table: string; stored: number; read: number };
-  const reads = () =>
-    db.query<Read>(
-      "reads",
-      `SELECT relname AS table, n_tup_ins::int AS stored, seq_tup_read::int AS read FROM pg_stat_user_tables
-       WHERE relname IN ('tickets', 'messages', 'progress', 'classifications', 'drafts')`,
-      [],
-    );
-  // What a connection has counted is told a while after its last statement.
-  await eventually(
-    async () => (await reads()).every(({ stored }) => stored === 3_000),
-    "all is counted",
-    30_000,
-  );
-  expect((await reads()).filter(({ read }) => read > 3_000)).toEqual([]);
-});
+test.each(["empty", "analysed with a single row"])(
+  "what was prepared while the tables were %s reads none of them whole when they have grown",
+  async (how) => {
+    const { db, connection, close } = await makeTestStore(4);
+    onTestFinished(close);
+    if (how !== "empty") {
+      await storeMessages(db, [newMessage()]);
+      const client = new pg.Client(connection);
+      await client.connect();
+      await client.query("VACUUM ANALYZE");
+      await client.end();
+    }
+    const claimant = { node: newId(), ms: 60_000 };
+    const label = { label: "x", confidence: 1 };
+    const labels = {
+      type: "x",
+      priority: "x",
+      department: "x",
+      language: "en",
+      outOfScope: 0,
+      model: "test",
+    };
+    const detail = { type: label, priority: label, department: label };
+    const draft = { text: "x", language: "en", writtenBy: "test", sources: [], notes: [], usage: null };
+    for (let round = 0; round < 60; round++) {
+      const stored = await storeMessages(
+        db,
+        Array.from({ length: 50 }, () => newMessage()),
+      );
+      await loadUnclassified(db, stored);
+      await saveClassifications(
+        db,
+        stored.map((messageId) => ({ messageId, ...labels, detail })),
+        claimant,
+      );
+      await loadToDraft(db, stored);
+      await saveDrafts(
+        db,
+        stored.map((messageId) => ({ id: newId(), messageId, ...draft })),
+        claimant,
+      );
+      await saveDeliveries(
+        db,
+        stored.map((messageId) => ({
+          messageId,
+          auditId: newId(),
+          connector: "api",
+          externalId: messageId,
+          created: true,
+        })),
+      );
+    }
+    type Read = { table: string; stored: number; read: number; found: number };
+    // What connections have counted is told a while after their last statements.
+    const reads = () =>
+      db.query<Read>(
+        "reads",
+        `SELECT relname AS table, n_tup_ins::int AS stored, seq_tup_read::int AS read, (
+         SELECT sum(idx_tup_read)::int FROM pg_stat_user_indexes i WHERE i.relid = t.relid) AS found
+       FROM pg_stat_user_tables t
+       WHERE relname IN ('tickets', 'messages', 'progress', 'classifications', 'drafts') AND n_tup_ins >= 3000`,
+        [],
+      );
+    await eventually(async () => (await reads()).length === 5, "all is counted", 30_000);
+    // A message is looked up some times on its way. Plans that read whole tables, or whole indexes, read thousands of rows for each.
+    const most = 3_000 * 40;
+    expect((await reads()).filter(({ read, found }) => read > most || found > most)).toEqual([]);
+  },
+);

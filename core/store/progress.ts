@@ -5,6 +5,12 @@ import type { Runner } from "./database.ts";
 export type OpenStage = "received" | "classified" | "drafted";
 export type Stage = OpenStage | "delivered" | "skipped" | "dead";
 
+/**
+ * That a message has not ended, for statements that have its key. The plain condition would let PostgreSQL go through the index
+ * over all open messages instead, which it takes for short as long as nobody has counted them.
+ */
+export const isOpen = "coalesce(outcome, '') = ''";
+
 /** The error that a message waits or died with. */
 export interface StoredError {
   kind: string;
@@ -48,7 +54,7 @@ export async function claim(
   return runner.query<Waiting & { id: string }>(
     "claim",
     `UPDATE progress SET claimed_by = $3, claimed_until = clock_timestamp() + $4 * interval '1 ms'
-     WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND outcome IS NULL
+     WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND ${isOpen}
        AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
      RETURNING message_id AS id, attempts,
        (extract(epoch FROM clock_timestamp() - received_at) * 1000)::float8 AS "ageMs"`,
@@ -60,7 +66,7 @@ export async function claim(
 export async function claimedStill(runner: Runner, stage: OpenStage, ids: string[]): Promise<string[]> {
   const rows = await runner.query<{ id: string }>(
     "claimed-still",
-    `SELECT message_id AS id FROM progress WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND outcome IS NULL
+    `SELECT message_id AS id FROM progress WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND ${isOpen}
        AND claimed_until >= clock_timestamp()`,
     [ids, stage],
   );
@@ -76,7 +82,7 @@ export async function extendClaims(runner: Runner, ids: string[], { node, ms }: 
     "extend-claims",
     `WITH own AS MATERIALIZED (
        SELECT message_id FROM progress
-       WHERE message_id = ANY($1::uuid[]) AND claimed_by = $2 AND claimed_until IS NOT NULL AND outcome IS NULL
+       WHERE message_id = ANY($1::uuid[]) AND claimed_by = $2 AND claimed_until IS NOT NULL AND ${isOpen}
        FOR UPDATE SKIP LOCKED
      )
      UPDATE progress p SET claimed_until = clock_timestamp() + $3 * interval '1 ms'
@@ -99,7 +105,7 @@ export async function freeClaims(runner: Runner, ids: string[], node: string): P
   await runner.query(
     "free-claims",
     `UPDATE progress SET claimed_until = NULL
-     WHERE message_id = ANY($1::uuid[]) AND claimed_by = $2 AND outcome IS NULL`,
+     WHERE message_id = ANY($1::uuid[]) AND claimed_by = $2 AND ${isOpen}`,
     [ids, node],
   );
 }
@@ -114,7 +120,7 @@ export async function giveBackClaims(
   await runner.query(
     "give-back-claims",
     `UPDATE progress SET claimed_until = NULL, due_at = least(due_at, clock_timestamp())
-     WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND claimed_by = $3 AND outcome IS NULL`,
+     WHERE message_id = ANY($1::uuid[]) AND stage = $2 AND claimed_by = $3 AND ${isOpen}`,
     [ids, stage, node],
   );
 }
@@ -162,7 +168,7 @@ export async function skip(
   const rows = await runner.query<{ id: string }>(
     "skip",
     `UPDATE progress p SET outcome = 'skipped', reason = i.reason, ended_at = clock_timestamp(), claimed_until = NULL, error = NULL
-     FROM json_to_recordset($1::json) AS i(id uuid, reason text) WHERE p.message_id = i.id AND p.outcome IS NULL
+     FROM json_to_recordset($1::json) AS i(id uuid, reason text) WHERE p.message_id = i.id AND ${isOpen}
      RETURNING p.message_id AS id`,
     [JSON.stringify(messages)],
   );
@@ -187,7 +193,7 @@ export async function fail(runner: Runner, stage: OpenStage, failures: Failure[]
        outcome = CASE WHEN i."retryInMs" IS NULL THEN 'dead' END,
        ended_at = CASE WHEN i."retryInMs" IS NULL THEN clock_timestamp() END
      FROM json_to_recordset($2::json) AS i(id uuid, error jsonb, "retryInMs" float8, counts boolean)
-     WHERE p.message_id = i.id AND p.stage = $1 AND p.outcome IS NULL`,
+     WHERE p.message_id = i.id AND p.stage = $1 AND ${isOpen}`,
     [stage, JSON.stringify(failures)],
   );
 }
