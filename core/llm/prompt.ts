@@ -131,10 +131,14 @@ function cut(text: string, limit: number): string {
   return `${head.trimEnd()}\n[… left out …]\n${tail.trimStart()}`;
 }
 
-// Made once: that takes longer than the rest of a prompt.
+// Made once: that takes longer than the rest of a prompt. So does each name.
 const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
+const named = new Map<string, string>();
 
 /** "Russian" for ru. */
 export function languageName(code: string): string {
-  return languageNames.of(code) ?? code;
+  const known = named.get(code) ?? languageNames.of(code) ?? code;
+  // Of languages there are some hundreds; what else comes in as a code is not kept.
+  if (code.length === 2) named.set(code, known);
+  return known;
 }
