@@ -67,7 +67,12 @@ export const hubSchema = z.strictObject({
       url: secret()
         .optional()
         .describe("postgres://… of a PostgreSQL 15 or newer. Without it, one is started by Deskwire itself."),
-      poolSize: z.int().min(4).max(100).default(8).describe("Connections of one node; a quarter of them is for searches."),
+      poolSize: z
+        .int()
+        .min(4)
+        .max(100)
+        .default(8)
+        .describe("Connections of one node; a quarter of them is for searches."),
     })
     .prefault({}),
   nats: z
