@@ -106,6 +106,36 @@ test("a message of a ticket that others have written to is loaded with all of th
   expect(toDraft).toMatchObject({ subject: "Parcel", conversation: [{ name: "Ann" }, { name: "Bob" }] });
 });
 
+test("while the database is away a message that is to be loaded stays claimed, and others go on", async () => {
+  const { db } = await openTestStore();
+  const shaky = unreliable(db, ["load-to-draft"]);
+  let asked = 0;
+  const draft = async () => {
+    asked++;
+    return draftResult("Hello");
+  };
+  const [, second, alone] = (await storeMessages(db, [
+    newMessage({ threadId: "t" }),
+    newMessage({ threadId: "t" }),
+    newMessage(),
+  ])) as [string, string, string];
+  shaky.away = true;
+  const { queue } = startTestPipeline(shaky, { draft });
+  await queue.publish("classify", toItems([second, alone]));
+  await eventually(async () => (await tally(db)).delivered === 1, "the other one is delivered");
+  // Longer than a claim holds without being extended.
+  await sleep(7_000);
+  const [row] = await db.query<{ claimed: boolean }>(
+    "claimed",
+    "SELECT claimed_until > clock_timestamp() AS claimed FROM progress WHERE message_id = $1",
+    [second],
+  );
+  expect(row?.claimed).toBe(true);
+  shaky.away = false;
+  await eventually(async () => (await tally(db)).delivered === 2, "both are delivered");
+  expect(asked).toBe(2);
+});
+
 test("a very long text does not wait in memory", async () => {
   const { db } = await openTestStore();
   const { accept, carried } = watchedIntake(db);

@@ -87,7 +87,7 @@ export function createClassifyHandler(parts: ClassifyParts): Handler {
     return [...(await ask(messages.slice(0, half))), ...(await ask(messages.slice(half)))];
   };
 
-  /** @returns those that moved, with what the draft works on */
+  /** @returns those that moved: with what the draft works on, or to be loaded */
   const save = async (messages: Map<string, UnclassifiedMessage>, results: Kept[]) => {
     const saved = await saveEach(results, async (some) => {
       const rows = await whileAway(() => saveClassifications(db, some, claims.claimant), signal);
@@ -110,9 +110,20 @@ export function createClassifyHandler(parts: ClassifyParts): Handler {
         else others.set(message.id, outcome.result);
       }
     }
-    if (others.size === 0) return ready;
-    const loaded = await whileAway(() => loadToDraft(db, [...others.keys()]), signal);
-    return [...ready, ...loaded.map((one) => ({ ...one, ...(others.get(one.id) as Moved) }))];
+    return { ready, others };
+  };
+
+  /** Loads messages with what else stands in their tickets; they stay claimed, however long the database is away meanwhile. */
+  const loadClaimed = async (moved: Map<string, Moved>): Promise<Array<MessageToDraft & Attempted>> => {
+    const ids = [...moved.keys()];
+    if (ids.length === 0) return [];
+    claims.hold("draft", ids);
+    try {
+      const loaded = await whileAway(() => loadToDraft(db, ids), signal);
+      return loaded.map((one) => ({ ...one, ...(moved.get(one.id) as Moved) }));
+    } finally {
+      for (const id of ids) claims.drop("draft", id);
+    }
   };
 
   /** What intake has handed over needs no loading. */
@@ -128,9 +139,12 @@ export function createClassifyHandler(parts: ClassifyParts): Handler {
     if (messages.length === 0) return;
     const results = await ask(messages);
     if (results.length === 0) return;
-    const ready = await save(new Map(messages.map((message) => [message.id, message])), results);
+    const { ready, others } = await save(new Map(messages.map((message) => [message.id, message])), results);
     metrics.time("deskwire.step.time", performance.now() - started, { step: "classify" });
-    await passOn("draft", parts, ready);
+    await Promise.all([
+      passOn("draft", parts, ready),
+      loadClaimed(others).then((loaded) => passOn("draft", parts, loaded)),
+    ]);
   };
 
   return (items) => {
