@@ -82,9 +82,10 @@ export type StepMessage = Attempted & { company: string; overtakenBy: string | n
 
 /**
  * Milliseconds that claimed messages wait for a place at the next step: to give them back, claim and load them again costs
- * more than all their other statements together. Well below the time that a claim holds.
+ * more than all their other statements together. Well below the time that a claim holds; before a delivery it is short, since
+ * an agent may answer meanwhile, and only what is loaded again is looked at again.
  */
-const roomMs = 1_000;
+const roomMs = { classify: 0, draft: 1_000, deliver: 250 } as const;
 
 /**
  * Passes messages that this node has claimed to the next step: within the node where it has places for them, with what is
@@ -100,7 +101,7 @@ export async function passOn(
     company: message.company,
     carried: message,
   }));
-  const until = performance.now() + roomMs;
+  const until = performance.now() + roomMs[step];
   for (;;) {
     rest = queue.offer(step, rest);
     if (rest.length === 0) return;
