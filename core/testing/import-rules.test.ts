@@ -15,6 +15,9 @@ const refused: Record<string, string> = {
   "plugins/kit/checks/up.ts": "../../spec-faults.ts",
   "plugins/kit/core.ts": "../../core/lib/ids.ts",
   "plugins/kit/connector.ts": "../../connectors/api/index.ts",
+  "plugins/toolkit/up.ts": "../load.ts",
+  "plugins/toolkit/kit.ts": "../kit/world.ts",
+  "plugins/toolkit/core.ts": "../../core/lib/ids.ts",
   "connectors/mail/core.ts": "../../core/lib/ids.ts",
   "connectors/mail/loader.ts": "../../plugins/load.ts",
   "connectors/mail/kit.ts": "../../plugins/kit/world.ts",
@@ -37,6 +40,8 @@ const refused: Record<string, string> = {
 
 const allowed: Record<string, string> = {
   "connectors/mail/contract.ts": "../../plugins/contract/events.ts",
+  "connectors/mail/toolkit.ts": "../../plugins/toolkit/note.ts",
+  "plugins/toolkit/contract.ts": "../contract/events.ts",
   "connectors/mail/conformance.test.ts": "../../plugins/kit/conformance.ts",
   "plugins/kit/contract.ts": "../contract/events.ts",
   "plugins/kit/checks/within.ts": "../world.ts",

@@ -1,10 +1,11 @@
 /** What people and the model read of a mail: its texts put together from the tree of its parts. */
+
+import { htmlToPlain } from "../../../plugins/toolkit/html-text.ts";
+import { manyLines } from "../../../plugins/toolkit/plain.ts";
 import { calendarText } from "./calendar.ts";
 import { charsetOfHtml, decodeText } from "./charset.ts";
 import { type FileList, typeOfName } from "./files.ts";
-import { htmlToPlain } from "./html-text.ts";
 import type { Part } from "./parts.ts";
-import { manyLines } from "./plain.ts";
 import { takeUuFiles, unenrich, unflow } from "./plain-part.ts";
 
 /** Text and HTML of one branch of the tree; null where it has none. */

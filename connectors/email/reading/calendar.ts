@@ -1,5 +1,5 @@
 /** An invitation (iCalendar, RFC 5545) as lines for people: what, when, where, who. */
-import { cut, manyLines } from "./plain.ts";
+import { cut, manyLines } from "../../../plugins/toolkit/plain.ts";
 
 interface Property {
   readonly name: string;

@@ -1,6 +1,7 @@
 /** Parts of a mail as files: names that can be shown and stored, in the number that is allowed. */
+
+import { cut } from "../../../plugins/toolkit/plain.ts";
 import type { MailFile } from "../mail.ts";
-import { cut } from "./plain.ts";
 
 /** Direction overrides make `exe.pdf` out of `fdp.exe`; the rest of these cannot be seen at all. */
 const unseen = /[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/gu;

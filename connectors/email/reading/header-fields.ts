@@ -1,9 +1,9 @@
 /** The fields of a mail's head that the connector reads: people, ids, date, and the lines themselves. */
 import addressparser from "nodemailer/lib/addressparser";
+import { cut, oneLine } from "../../../plugins/toolkit/plain.ts";
 import type { MailAddress } from "../mail.ts";
 import { decodeRaw } from "./charset.ts";
 import { decodeWords, type Head, headerText, rawValues } from "./header-text.ts";
-import { cut, oneLine } from "./plain.ts";
 
 const maxHeaderLines = 200;
 const maxLine = 2_000;

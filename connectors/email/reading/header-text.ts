@@ -1,6 +1,7 @@
 /** The head of a mail: its fields, and their values as text (RFC 2047, RFC 6532, and what stands there instead). */
+
+import { oneLine } from "../../../plugins/toolkit/plain.ts";
 import { decodeRaw, decodeText } from "./charset.ts";
-import { oneLine } from "./plain.ts";
 
 /** A header line as it came, unfolded, its bytes as a binary string. */
 export interface RawField {

@@ -1,13 +1,14 @@
 /** One raw mail as a `ParsedMail`; runs in the worker, since mails are made by anybody. */
+
+import { safeHtml } from "../../../plugins/toolkit/html-safe.ts";
+import { cut, cutLine, manyLines, tidy } from "../../../plugins/toolkit/plain.ts";
 import type { MailAddress, ParsedMail } from "../mail.ts";
 import { type Budget, type Gathered, readBody, tooLong } from "./body.ts";
 import { fileList } from "./files.ts";
 import { addresses, date, firstId, headerLines, ids, subject } from "./header-fields.ts";
 import { type Head, headerText, rawValues, readHead } from "./header-text.ts";
-import { safeHtml } from "./html-safe.ts";
 import { signedContent } from "./opaque-signed.ts";
 import { type Part, readParts } from "./parts.ts";
-import { cut, cutLine, manyLines, tidy } from "./plain.ts";
 
 const maxText = 200_000;
 const maxForwardedDepth = 3;

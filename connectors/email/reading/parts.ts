@@ -1,9 +1,9 @@
 /** The MIME parts of a mail as a tree, each leaf with its decoded bytes: mailparser, kept within bounds. */
 import { Readable } from "node:stream";
 import { MailParser } from "mailparser";
+import { saneMediaType } from "../../../plugins/toolkit/plain.ts";
 import { decodeText } from "./charset.ts";
 import { decodeWords, type Head } from "./header-text.ts";
-import { saneMediaType } from "./plain.ts";
 
 /** One part. A multipart has children and no content; a leaf the reverse. */
 export interface Part {
