@@ -37,6 +37,7 @@ function context(
     fetch,
     conversations: { read: async () => [], attachment: async () => null },
     tokens: { accessToken: () => Promise.reject(new Error("unused")) },
+    since: async () => new Date(),
   };
 }
 

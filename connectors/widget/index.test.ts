@@ -48,6 +48,7 @@ function open(
           : null,
     },
     tokens: { accessToken: () => Promise.reject(new Error("unused")) },
+    since: async () => new Date(),
   };
   return widget.open(ctx, new AbortController().signal);
 }

@@ -6,6 +6,7 @@ import { backoff } from "../lib/backoff.ts";
 import { createGate } from "../lib/gate.ts";
 import { http } from "../lib/http.ts";
 import { HttpFailure } from "../lib/http-failure.ts";
+import type { QuotaKeeper } from "./quota.ts";
 
 const defaultTimeoutMs = 15_000;
 const defaultAttempts = 3;
@@ -58,13 +59,17 @@ function errorBefore(error: unknown, what: string, timeoutMs: number): unknown {
   return new ConnectorError("transient", `${what} could not be reached (${reason})`);
 }
 
-/** @param limits of the connector: one gate holds for all requests of the instance on this node */
-export function createConnectorFetch(limits: ConnectorSpec["limits"]): ConnectorFetch {
+/**
+ * @param limits of the connector: one gate holds for all requests of the instance on this node
+ * @param quota of its account, where that has limits which all nodes keep together
+ */
+export function createConnectorFetch(limits: ConnectorSpec["limits"], quota?: QuotaKeeper): ConnectorFetch {
   const gate = createGate(limits);
 
   const once: ConnectorFetch = async (url, init = {}) => {
     const { timeoutMs = defaultTimeoutMs, maxBytes = defaultMaxBytes, attempts: _, ...rest } = init;
-    const what = `${rest.method ?? "GET"} ${shownUrl(url)}`;
+    const method = rest.method ?? "GET";
+    const what = `${method} ${shownUrl(url)}`;
     let response: Response;
     try {
       // Redirects come back: they could carry credentials and customers' words to an address that nobody configured.
@@ -72,14 +77,17 @@ export function createConnectorFetch(limits: ConnectorSpec["limits"]): Connector
     } catch (error) {
       throw errorBefore(error, what, timeoutMs);
     }
-    if (response.status < 400) return response;
-    throw errorFor(response, what);
+    const error = response.status < 400 ? undefined : errorFor(response, what);
+    await quota?.heed({ method, url }, response.headers, error);
+    if (error) throw error;
+    return response;
   };
 
   return async (url, init = {}) => {
     const attempts = init.attempts ?? defaultAttempts;
     for (let attempt = 1; ; attempt++) {
       try {
+        await quota?.enter({ method: init.method ?? "GET", url }, init.signal ?? undefined);
         return await gate(() => once(url, init), init.signal ?? undefined);
       } catch (error) {
         if (!isConnectorError(error) || attempt >= attempts) throw error;

@@ -13,7 +13,9 @@ import { storable } from "../lib/text.ts";
 import { audit } from "../store/audit.ts";
 import { findAttachment, readConversation } from "../store/conversations.ts";
 import type { Database } from "../store/database.ts";
+import { firstRead } from "../store/ledger.ts";
 import { createConnectorFetch } from "./fetch.ts";
+import { createQuotaKeeper } from "./quota.ts";
 import { createTokens } from "./tokens.ts";
 
 /** After this time a paused connector is tried once more: credentials may have been mended on the other side. Milliseconds. */
@@ -86,6 +88,15 @@ function conversationsOf({ db, blobs }: InstancesParts, company: string, connect
   };
 }
 
+/** Once a source has been read, the time stays. */
+function createSince(db: Database, company: string, connector: string): () => Promise<Date> {
+  let known: Date | null = null;
+  return async () => {
+    known ??= await firstRead(db, { company, connector });
+    return known ?? new Date();
+  };
+}
+
 export function createInstances(parts: InstancesParts): Instances {
   const { directory, db, logFor } = parts;
   const entries = new Map<string, Entry>();
@@ -103,15 +114,17 @@ export function createInstances(parts: InstancesParts): Instances {
     const { spec, config, instance } = found;
     const abort = new AbortController();
     const own = logFor(`connector ${company}/${instance}`);
+    const quota = spec.quota?.(config);
     const context: Context<unknown> = {
       company,
       instance,
       companyName: directory.get(company)?.name ?? company,
       config,
       log: own,
-      fetch: createConnectorFetch(spec.limits),
+      fetch: createConnectorFetch(spec.limits, quota && createQuotaKeeper(db, quota)),
       conversations: conversationsOf(parts, company, instance),
       tokens: createTokens(db, company, instance),
+      since: createSince(db, company, instance),
     };
     const gate = createBulkhead(createGate(spec.limits), { what: `the connector ${company}/${instance}` });
     // Not to be thrown here but to fail the opening: a connector's `open` need not be an async function.

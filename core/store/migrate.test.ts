@@ -23,7 +23,15 @@ async function emptyDatabase() {
   return { connection, client, objects };
 }
 
-const all = ["0001-base", "0002-threads", "0003-claimants", "0004-ledger", "0005-statistics", "0006-words"];
+const all = [
+  "0001-base",
+  "0002-threads",
+  "0003-claimants",
+  "0004-ledger",
+  "0005-statistics",
+  "0006-words",
+  "0007-quotas",
+];
 
 test("a fresh database gets the schema, and a second start finds nothing to do", async () => {
   const { connection, objects } = await emptyDatabase();

@@ -8,6 +8,7 @@ import * as claimants from "./migrations/0003-claimants.ts";
 import * as ledger from "./migrations/0004-ledger.ts";
 import * as statistics from "./migrations/0005-statistics.ts";
 import * as words from "./migrations/0006-words.ts";
+import * as quotas from "./migrations/0007-quotas.ts";
 
 interface Migration {
   up(knex: Knex): Promise<void>;
@@ -22,6 +23,7 @@ const migrations: Record<string, Migration> = {
   "0004-ledger": ledger,
   "0005-statistics": statistics,
   "0006-words": words,
+  "0007-quotas": quotas,
 };
 
 /** Advisory lock that a node holds while it migrates ("migr" in ASCII). */

@@ -188,7 +188,7 @@ export async function findAnswered(runner: Runner, ticketId: string): Promise<An
     "find-answered",
     `SELECT m.id, m.external_id AS "externalId", m.text, m.quoted, m.sent_at AS "sentAt", m.source_data AS "sourceData"
      FROM messages m JOIN progress p ON p.message_id = m.id WHERE m.ticket_id = $1 AND m.sender = 'requester'
-     ORDER BY (p.outcome = 'skipped' AND p.reason NOT IN ('answered', 'superseded', 'edited')) IS TRUE, m.id DESC LIMIT 1`,
+     ORDER BY (p.outcome = 'skipped' AND p.reason NOT IN ('answered', 'superseded', 'edited', 'closed')) IS TRUE, m.id DESC LIMIT 1`,
     [ticketId],
   );
   return row ?? null;

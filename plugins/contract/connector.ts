@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { AgentReply, ConnectorEventInput, Person, SourceData } from "./events.ts";
 
 /** The version that a plugin's `core` range is checked against. */
-export const contractVersion = "1.2.0";
+export const contractVersion = "1.3.0";
 
 /** A place for log lines. Secrets passed in `fields` print as `[secret]`. */
 export interface Log {
@@ -83,6 +83,39 @@ export interface Tokens {
   accessToken(request: TokenRequest): Promise<string>;
 }
 
+/** A limit that the other side sets for an account: however a period is laid, no more requests begin within it. */
+export interface QuotaLimit {
+  readonly requests: number;
+  /** The period, in milliseconds. */
+  readonly perMs: number;
+}
+
+/** What an answer tells of a limit. */
+export interface QuotaNews {
+  /** As in `Quota.limits`. */
+  readonly name: string;
+  /** The requests that the account may make in a period, where that is another number than was thought. */
+  readonly requests?: number;
+  /** How many are left in this period, those of all who share the account counted. */
+  readonly remaining?: number;
+  /** Milliseconds until the period is over. */
+  readonly resetMs?: number;
+}
+
+/** The limits of an account at the other side, which all nodes keep together, and other programs share. */
+export interface Quota {
+  /** Names the account: connectors with the same one share its limits. */
+  readonly account: string;
+  /** By name. What is known of them at first: answers tell better. */
+  readonly limits: Readonly<Record<string, QuotaLimit>>;
+  /** The part of each limit that is taken, 0 to 1; the rest is left to other programs. Default: 0.8. */
+  readonly share?: number;
+  /** The names of the limits that a request counts against. */
+  of(request: { readonly method: string; readonly url: URL }): string[];
+  /** Reads the headers of an answer, whatever its status. */
+  read?(headers: Headers, of: readonly string[]): QuotaNews[];
+}
+
 /** What the core gives to a connector when it opens. */
 export interface Context<Config> {
   /** The company's id, as its config file is named. */
@@ -94,6 +127,11 @@ export interface Context<Config> {
   readonly fetch: ConnectorFetch;
   readonly conversations: Conversations;
   readonly tokens: Tokens;
+  /**
+   * When the hub first read this source, or now where it has not yet: what was written before is history, and wants no
+   * draft (`skip: "history"`).
+   */
+  since(): Promise<Date>;
   /** The name under which the company wants to be shown. */
   readonly companyName: string;
 }
@@ -231,7 +269,8 @@ export interface OutgoingReply {
   readonly message: AnsweredMessage;
 }
 
-export type SkipReason = "answered" | "superseded" | "edited";
+/** `closed`: a person has closed the ticket, or taken it away, without an answer. */
+export type SkipReason = "answered" | "superseded" | "edited" | "closed";
 
 /** `created` is false where the lookup found the draft already there. */
 export type Delivered = { externalId: string; created: boolean } | { skipped: SkipReason };
@@ -254,6 +293,8 @@ export interface ConnectorSpec<
   readonly cursor?: Cursor;
   /** What the other side allows; `ctx.fetch` and deliveries keep to it. */
   readonly limits: { requests: number; perMs: number; concurrency: number };
+  /** The limits of the account, where it counts all that comes for it: `ctx.fetch` keeps to them on all nodes together. */
+  quota?(config: z.output<Config>): Quota;
   open(ctx: Context<z.output<Config>>, signal: AbortSignal): Promise<Client>;
   /** Signs in and looks, changes nothing. */
   check(client: Client, signal: AbortSignal): Promise<Health>;

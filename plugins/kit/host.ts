@@ -94,6 +94,7 @@ export function createKitHost(spec: AnyConnector, rawConfig: unknown, journal: J
       fetch: http.fetch,
       conversations: memory.conversations,
       tokens: memory.tokens,
+      since: async () => memory.since(),
     };
     const mine: Opened = { abort, client: noted("open", async () => spec.open(context, abort.signal)) };
     // What failed to open is opened afresh the next time.

@@ -32,6 +32,8 @@ export interface Memory {
   markSeen(webhookId: string): void;
   readonly conversations: Conversations;
   readonly tokens: Tokens;
+  /** When the first page was committed, or now. */
+  since(): Date;
 }
 
 function readEvent(input: unknown, index: number): ConnectorEvent {
@@ -113,6 +115,7 @@ export function createMemory(): Memory {
   const cursors: unknown[] = [];
   const known = new Set<string>();
   const seen = new Set<string>();
+  let firstRead: Date | undefined;
   const commit = (taken: ConnectorEvent[]) => {
     if (taken.length > 0 && memory.failCommits > 0) {
       memory.failCommits--;
@@ -133,6 +136,7 @@ export function createMemory(): Memory {
     failCommits: 0,
     commitPage(page) {
       commit(page.events.map(readEvent));
+      firstRead ??= new Date();
       cursors.push(page.cursor);
       memory.cursor = JSON.parse(JSON.stringify(page.cursor ?? null));
     },
@@ -145,6 +149,7 @@ export function createMemory(): Memory {
     markSeen: (id) => void seen.add(id),
     conversations: conversationsOf(events),
     tokens: createTokens(),
+    since: () => firstRead ?? new Date(),
   };
   return memory;
 }
