@@ -31,6 +31,7 @@ import { type Connection, type Database, openDatabase } from "./core/store/datab
 import { keepEmbeddedPostgres } from "./core/store/keep-postgres.ts";
 import { migrate } from "./core/store/migrate.ts";
 import { becomeSoleNode } from "./core/store/sole-node.ts";
+import type { ClassifyItem, ClassifyResponse } from "./ml-service/classify-schema.ts";
 
 export const { version } = createRequire(import.meta.url)("./package.json") as { version: string };
 
@@ -166,6 +167,13 @@ async function createHttp(parts: Parts, core: Core | null): Promise<void> {
     const services = { ...own, instances, intake, db, metrics, call };
     broker.createService(gatewayService({ services, builtIn, version, onListening }));
   } else broker.createService(operationsService({ ...own, onListening }));
+}
+
+/** The classifier that a node of the role `ml` answers with, without a broker: for commands that only look. */
+export async function openClassifier(): Promise<(items: ClassifyItem[]) => Promise<ClassifyResponse>> {
+  const { createClassifier, defaultModelPath } = await import("./ml-service/classifier.service.ts");
+  const classifier = createClassifier(defaultModelPath);
+  return async (items) => ({ results: await classifier.classify(items) });
 }
 
 /**

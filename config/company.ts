@@ -30,6 +30,8 @@ export interface CompanyOptions {
   readonly loadPlugin: LoadPlugin;
   /** Used where the company has no drafter of its own. */
   readonly hubDrafter: HubDrafter;
+  /** A connector that is taken as enabled, whatever its entry says. */
+  readonly enable?: string;
 }
 
 export interface CompanyResult {
@@ -48,10 +50,10 @@ export interface CompanyResult {
 
 /** Reads, resolves and checks. What is wrong is in `mistakes`; only a programmer's error is thrown. */
 export async function loadCompany(options: CompanyOptions): Promise<CompanyResult> {
-  const { path, shown, sources } = options;
+  const { path, shown, sources, enable } = options;
   const id = path.replace(/^.*\//, "").replace(/\.yaml$/, "");
   const read = await readYamlFile(path, shown, "mistake");
-  const file = { ...read, value: read.value && withoutDisabled(read.value) };
+  const file = { ...read, value: read.value && withoutDisabled(read.value, enable) };
   const mistakes = [...file.mistakes];
   if (!companyIdPattern.test(id)) {
     const message = `expected a file name of a-z, 0-9 and - (40 characters at most) before .yaml, got "${id}"`;
@@ -99,12 +101,13 @@ export async function loadCompany(options: CompanyOptions): Promise<CompanyResul
 }
 
 /** A disabled connector keeps nothing but that: its secrets need not be there, its plugin need not load. */
-function withoutDisabled(value: Record<string, unknown>): Record<string, unknown> {
+function withoutDisabled(value: Record<string, unknown>, enable?: string): Record<string, unknown> {
   const { connectors } = value;
   if (typeof connectors !== "object" || connectors === null || Array.isArray(connectors)) return value;
   const kept = Object.entries(connectors).map(([instance, entry]) => {
     // An entry with nothing under it asks for a connector with all its defaults.
     if (entry === null) return [instance, {}];
+    if (instance === enable) return [instance, entry];
     return [instance, valueAt(entry, ["enabled"]) === false ? { enabled: false } : entry];
   });
   return { ...value, connectors: Object.fromEntries(kept) };
@@ -128,7 +131,7 @@ async function loadConnectors(
     const base = ["connectors", instance];
     // What is wrong with the entry itself, the company's schema has said.
     const own = await check(connectorEntrySchema, { file, resolved, base });
-    if (!own.output?.enabled) continue;
+    if (!own.output || !(own.output.enabled || instance === options.enable)) continue;
     const plugin = own.output.plugin ?? instance;
     let spec: AnyConnector;
     try {

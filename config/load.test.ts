@@ -38,6 +38,24 @@ describe("a configuration that is right", () => {
     expect(connectors?.get("mail")?.config).toEqual({ host: "mail.example", port: 993, tls: true });
   });
 
+  test("a disabled connector is checked and loaded as if it were enabled where it is asked for", async () => {
+    const off = (port: string) =>
+      `name: A\nconnectors:\n  mail:\n    enabled: false\n    port: ${port}\n  old:\n    enabled: false\n`;
+    const project = await makeProject({
+      "config/companies/acme.yaml": off("143"),
+      "config/companies/beta.yaml": off("143"),
+    });
+    const enable = { company: "acme", connector: "mail" };
+    const { companies } = await project.load({ enable });
+    expect([...(companies.get("acme")?.connectors.keys() ?? [])]).toEqual(["mail"]);
+    expect(companies.get("acme")?.connectors.get("mail")?.config).toMatchObject({ port: 143 });
+    expect(companies.get("beta")?.connectors.size).toBe(0);
+    await project.write("config/companies/acme.yaml", off("many"));
+    expect(await project.mistakes({ enable })).toEqual([
+      expect.stringMatching(/acme\.yaml:5: connectors\.mail\.port/),
+    ]);
+  });
+
   test("a hub.yaml of comments only, and sections with nothing under them, leave the defaults", async () => {
     const project = await makeProject({
       "config/hub.yaml": "# nothing yet\n",

@@ -6,7 +6,6 @@ import { didYouMean } from "./explain.ts";
 import { digestOf } from "./files.ts";
 import { type Hub, loadHub } from "./hub.ts";
 import { ConfigError, inOrder } from "./mistakes.ts";
-import type { ReferenceSources } from "./references.ts";
 import { type HubConfig, type Role, roles } from "./schema.ts";
 import type { Company, LoadedConfig, Mistake } from "./types.ts";
 
@@ -22,6 +21,8 @@ export interface LoadOptions {
   readonly createSecrets: boolean;
   /** Default: whether this process runs as root. */
   readonly isRoot?: boolean;
+  /** A connector that is taken as enabled, whatever its entry says: for a look at it before it is. */
+  readonly enable?: { readonly company: string; readonly connector: string };
 }
 
 /** The environment as Deskwire sees it. Everything else asks here, never process.env. */
@@ -38,7 +39,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const hub = await loadHub({ ...options, dir: project }, environment, configDir, show);
   const { active, mistakes: rolesMistakes } = readRoles(environment);
   const companies = active.some((role) => role !== "ml")
-    ? await loadCompanies(configDir, show, hub.sources, options.loadPlugin, hub.drafter)
+    ? await loadCompanies(configDir, show, hub, options)
     : noCompanies(configDir);
   const across = acrossCompanies(companies.results);
   const hubDigest = digestOf([hub.digest, active]);
@@ -118,9 +119,8 @@ function acrossNodes({ nats, database }: HubConfig, active: readonly Role[], fil
 async function loadCompanies(
   configDir: string,
   show: (path: string) => string,
-  sources: ReferenceSources,
-  loadPlugin: LoadPlugin,
-  hubDrafter: Hub["drafter"],
+  { sources, drafter: hubDrafter }: Pick<Hub, "sources" | "drafter">,
+  { loadPlugin, enable }: Pick<LoadOptions, "loadPlugin" | "enable">,
 ): Promise<{ folder: string; results: CompanyResult[]; misnamed: string[]; mistakes: Mistake[] }> {
   const folder = join(configDir, "companies");
   const whole = (message: string, name = ""): Mistake => ({
@@ -150,7 +150,8 @@ async function loadCompanies(
   const results: CompanyResult[] = [];
   for (const name of files) {
     const path = join(folder, name);
-    results.push(await loadCompany({ path, shown: show(path), sources, loadPlugin, hubDrafter }));
+    const own = enable?.company === stem(name) ? { enable: enable.connector } : {};
+    results.push(await loadCompany({ path, shown: show(path), sources, loadPlugin, hubDrafter, ...own }));
   }
   return {
     folder,

@@ -25,6 +25,18 @@ export const drafterSchema = z.strictObject({
     .max(4_000)
     .optional()
     .describe("What the drafts should be like: tone, signature, things never to promise."),
+  prices: z
+    .strictObject({
+      inputPerMillion: z.number().min(0).describe("For a million tokens that the model reads."),
+      outputPerMillion: z.number().min(0).describe("For a million tokens that it writes."),
+      currency: z
+        .string()
+        .regex(/^[A-Z]{3}$/, { error: "expected three capital letters, such as EUR" })
+        .default("USD")
+        .describe("Three letters."),
+    })
+    .optional()
+    .describe("What the API asks for, so that `deskwire plan` can tell the cost of a month."),
 });
 
 export const hubSchema = z.strictObject({

@@ -6,6 +6,7 @@ import { ConnectorError } from "../../plugins/contract/errors.ts";
 import { type BackfillFigures, noFigures, backfill as readBack } from "../hosting/backfill.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { type OpenProject, openProject } from "./open-project.ts";
+import { findTarget } from "./target.ts";
 
 /** Milliseconds between two lines that tell how far it is. */
 const tellEveryMs = 3_000;
@@ -49,29 +50,6 @@ async function existing(from: string): Promise<string> {
   }
 }
 
-/** The connector that is meant; what there is instead is in the error. */
-function findTarget({ directory }: OpenProject, target: string): { company: string; connector: string } {
-  const [id = "", connector = "", ...more] = target.split("/");
-  const company = directory.get(id);
-  const found = more.length === 0 ? company?.connectors.get(connector) : undefined;
-  if (found?.spec.pull?.backfill) return { company: id, connector };
-  const able = directory
-    .all()
-    .flatMap(({ id, connectors }) =>
-      [...connectors.values()]
-        .filter(({ spec }) => spec.pull?.backfill)
-        .map(({ instance }) => `${id}/${instance}`),
-    );
-  const instead = able.length > 0 ? `those that can: ${able.join(", ")}` : "no connector of this project can";
-  if (found) throw new ConnectorError("config", `${target} cannot read what is old; ${instead}`);
-  const there = company ? [...company.connectors.keys()] : directory.all().map((one) => one.id);
-  const known = there.join(", ") || "none";
-  const missing = company
-    ? `the company "${id}" has no connector "${connector}"; it has: ${known}`
-    : `there is no company "${id}"; there is: ${known}`;
-  throw new ConnectorError("config", `${missing}. Say COMPANY/CONNECTOR; ${instead}`);
-}
-
 const counted = (count: number, one: string, many: string) =>
   `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
@@ -94,7 +72,9 @@ async function run(
   try {
     const { db, instances, intake } = opened;
     const parts = { db, instances, intake, log: opened.logFor("backfill") };
-    await readBack(parts, { ...findTarget(opened, target), ...request, drafts: draft, signal, figures });
+    const { company, connector } = findTarget(opened.directory.all(), target);
+    const source = { company: company.id, connector: connector.instance };
+    await readBack(parts, { ...source, ...request, drafts: draft, signal, figures });
     process.stdout.write(`${summary(figures)}\n`);
     return 0;
   } catch (error) {

@@ -1,31 +1,22 @@
 /** deskwire check: all mistakes of the configuration at once, and faults of articles; with --live, the connections too. */
-import { join } from "node:path";
 import { formatMistake } from "../../config/mistakes.ts";
 import type { LoadedConfig } from "../../config/types.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import { checkLive } from "../hosting/check-live.ts";
 import { createLog, type LogFor, onOneLine } from "../lib/log.ts";
 import { loadKnowledge } from "../llm/knowledge.ts";
-import { type Connection, openDatabase } from "../store/database.ts";
-import { findRunningEmbeddedPostgres } from "../store/embedded-postgres.ts";
 import { projectConfig } from "./project.ts";
+import { openRunningDatabase } from "./running-database.ts";
 
 /** Connectors that are looked at side by side. */
 const atOnce = 8;
 /** Milliseconds that what a connector has left open may keep the process alive. */
 const lingerMs = 2_000;
 
-/** The database as far as it runs: nothing is started for a check. */
-async function runningDatabase({ hub, stateDir }: LoadedConfig): Promise<Connection | undefined> {
-  if (hub.database.url) return { connectionString: hub.database.url.reveal() };
-  return findRunningEmbeddedPostgres(join(stateDir, "postgres"));
-}
-
 /** Opens each connector and has it look. @returns how many failed */
 async function checkConnections(config: LoadedConfig): Promise<number> {
   const logFor: LogFor = (part) => createLog(config.hub.log, part);
-  const connection = await runningDatabase(config);
-  const db = connection ? openDatabase(connection, 2, logFor("check")) : null;
+  const db = await openRunningDatabase(config, logFor("check"));
   const waiting = [...config.companies.values()].flatMap((company) =>
     [...company.connectors.values()].map((connector) => ({ company, connector })),
   );

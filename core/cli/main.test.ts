@@ -65,7 +65,7 @@ test("a plugin made for another version of the contract is refused before anythi
   const { code, output } = await runDeskwire(dir, ["start"], {
     DESKWIRE_HTTP_PORT: String(await freePort()),
   });
-  expect(output).toMatch(/acme\.yaml:\d+: connectors\.fax\.plugin: .*\^9.*1\.2\.0/);
+  expect(output).toMatch(/acme\.yaml:\d+: connectors\.fax\.plugin: .*\^9.*1\.3\.0/);
   expect(code).toBe(2);
 });
 

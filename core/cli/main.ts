@@ -1,4 +1,4 @@
-/** The command line: deskwire start | check | backfill | ledger | replay. */
+/** The command line: deskwire start | check | plan | backfill | ledger | replay. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../config/mistakes.ts";
@@ -7,6 +7,9 @@ import { describeError, isConnectorError, kindOf } from "../../plugins/contract/
 const usage = `deskwire start                        run the hub
 deskwire check [--live]               look for mistakes in the configuration, start nothing;
                                       with --live sign in to what each connector connects to
+deskwire plan COMPANY/CONNECTOR [--days 7] [--last 5] [--full]
+                                      show what a connector would bring in, with labels, drafts and costs,
+                                      before it is enabled; write nothing
 deskwire backfill COMPANY/CONNECTOR [--since DATE|30d|12w] [--from FILE_OR_FOLDER] [--draft]
                                       read old messages into the history; with --draft they get drafts
 deskwire ledger [COMPANY[/CONNECTOR]]   compare what sources hold with what is stored, fetch what was missed
@@ -33,6 +36,9 @@ async function main(argv: string[]): Promise<number> {
       since: { type: "string" },
       from: { type: "string" },
       draft: { type: "boolean", default: false },
+      days: { type: "string" },
+      last: { type: "string" },
+      full: { type: "boolean", default: false },
       quarantine: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -46,6 +52,12 @@ async function main(argv: string[]): Promise<number> {
   const project = values.project ?? fileURLToPath(new URL("../..", import.meta.url));
   if (command === "start") return (await import("./start.ts")).start(project);
   if (command === "check") return (await import("./check.ts")).check(project, values.live);
+  if (command === "plan") {
+    const { days, last, full } = values;
+    // COMPANY CONNECTOR is understood as well.
+    const target = rest.length > 0 ? rest.join("/") : undefined;
+    return (await import("./plan.ts")).plan(project, { target, days, last, full });
+  }
   if (command === "backfill") {
     const { since, from, draft } = values;
     return (await import("./backfill.ts")).backfill(project, { target: rest[0], since, from, draft });

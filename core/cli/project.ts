@@ -1,5 +1,5 @@
 /** The configuration of a project folder, with the plugins that it names. */
-import { loadConfig } from "../../config/load.ts";
+import { type LoadOptions, loadConfig } from "../../config/load.ts";
 import type { LoadedConfig } from "../../config/types.ts";
 import { builtIn } from "../../connectors/index.ts";
 import { createPluginLoader } from "../../plugins/load.ts";
@@ -9,8 +9,15 @@ export interface ProjectConfig {
   load(stateDir?: string): Promise<LoadedConfig>;
 }
 
-/** @param createSecrets false to only look */
-export function projectConfig(dir: string, createSecrets: boolean): ProjectConfig {
+/**
+ * @param createSecrets false to only look
+ * @param enable a connector that is taken as enabled, whatever its entry says
+ */
+export function projectConfig(
+  dir: string,
+  createSecrets: boolean,
+  enable?: LoadOptions["enable"],
+): ProjectConfig {
   const plugins = createPluginLoader({ builtIn, root: dir });
   return {
     load: (stateDir) =>
@@ -19,6 +26,7 @@ export function projectConfig(dir: string, createSecrets: boolean): ProjectConfi
         createSecrets,
         loadPlugin: (reference, fromDir) => plugins.load(reference, fromDir),
         ...(stateDir !== undefined && { stateDir }),
+        ...(enable && { enable }),
       }),
   };
 }

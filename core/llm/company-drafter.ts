@@ -16,6 +16,11 @@ export interface CompanyDrafterOptions {
   breakers?: Breakers;
 }
 
+/** Whether drafts by this config come from an LLM: without a key and a base URL none is asked. */
+export function asksLlm({ key, baseUrl }: DrafterConfig): boolean {
+  return key !== undefined || baseUrl !== undefined;
+}
+
 /** An LLM where a key or a base URL is set, otherwise the offline drafter. Cheap enough to be made anew at each change. */
 export function createCompanyDrafter({
   company,
@@ -24,7 +29,7 @@ export function createCompanyDrafter({
   log,
   breakers,
 }: CompanyDrafterOptions): Drafter {
-  const online = config.key !== undefined || config.baseUrl !== undefined;
+  const online = asksLlm(config);
   const drafter = online
     ? createOpenAiDrafter({ config, knowledge, log, ...(breakers && { breakers }) })
     : createOfflineDrafter({ knowledge });

@@ -29,6 +29,11 @@ export interface ClassifyParts extends StepParts {
   classify(items: ClassifyItem[]): Promise<ClassifyResponse>;
 }
 
+/** What the classifier gets of a message. @param text of any length: it is cut */
+export function toClassifyItem({ id, company, subject, text }: ClassifyItem): ClassifyItem {
+  return { id, company, subject, text: text.slice(0, readLength).toWellFormed() };
+}
+
 function toClassification(result: ClassifyResponse["results"][number]): Kept {
   const { id, type, priority, department, language, outOfScope, model } = result;
   return {
@@ -65,13 +70,7 @@ export function createClassifyHandler(parts: ClassifyParts): Handler {
   /** A batch that fails is tried by halves, so that one message the model cannot take does not take others with it. */
   const ask = async (messages: UnclassifiedMessage[]): Promise<Kept[]> => {
     try {
-      const request = messages.map(({ id, company, subject, text }) => ({
-        id,
-        company,
-        subject,
-        text: text.slice(0, readLength).toWellFormed(),
-      }));
-      const { results } = await untilAborted(classify(request), signal);
+      const { results } = await untilAborted(classify(messages.map(toClassifyItem)), signal);
       const asked = new Map(messages.map((message) => [message.id, message]));
       const known = results.filter(({ id }) => asked.delete(id)).map(toClassification);
       const forgotten = new Error("the classifier gave no answer for this message");

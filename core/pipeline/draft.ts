@@ -29,7 +29,14 @@ export function labelsOf(labels: DraftLabels | null) {
   return { type: label(labels.type), priority: label(labels.priority), department: label(labels.department) };
 }
 
-function toRequest(message: MessageToDraft, companyName: string): DraftRequest {
+/** What a draft is written from. */
+export type DraftInput = Pick<
+  MessageToDraft,
+  "company" | "conversation" | "subject" | "language" | "labels"
+> & { requester: { name: string | null } };
+
+/** What the drafter gets of a message. @param companyName the name that customers know */
+export function toRequest(message: DraftInput, companyName: string): DraftRequest {
   return {
     company: message.company,
     companyName,

@@ -55,6 +55,43 @@ export function needsThreads(taken: readonly Taken[]): boolean {
 const namedBy = ({ id, references }: ThreadHints): string[] =>
   id === undefined ? references : [...references, id];
 
+/** Threads by the ids and codes that lead to them. */
+type Known = Map<string, Thread[]>;
+
+/**
+ * Finds a thread for each event in turn: those before it count as stored.
+ * @param known gets the ids that the events name
+ * @returns by the ids that the events were taken with: their threads, and for those that open one what else they named
+ */
+function place(events: readonly Hinted[], known: Known) {
+  const threads = new Map<string, Thread>();
+  const related = new Map<string, Thread[]>();
+  for (const { id, hints, keys, opens } of events) {
+    // The newest of the ids that it names is the message it answers; the code in the subject is the last resort.
+    const named = [
+      ...namedBy(hints).reverse(),
+      ...(hints.ticketCode === undefined ? [] : [hints.ticketCode]),
+    ];
+    const candidates = named.flatMap((key) => known.get(key) ?? []);
+    const joined = candidates.find((thread) => keys.some((key) => thread.participants.has(key)));
+    if (!joined && opens === null) continue;
+    const thread = joined ?? { threadId: opens as string, ticketId: null, participants: new Set<string>() };
+    if (!joined) related.set(id, candidates);
+    threads.set(id, thread);
+    for (const address of hints.participants) thread.participants.add(address);
+    for (const key of namedBy(hints)) {
+      const threads = known.get(key) ?? [];
+      if (!threads.includes(thread)) known.set(key, [...threads, thread]);
+    }
+  }
+  return { threads, related };
+}
+
+/** The threads of events, by the ids they were taken with, where nothing is stored yet and nothing will be. */
+export function threadsOf(taken: readonly Taken[]): ReadonlyMap<string, { readonly threadId: string }> {
+  return place(hinted(taken), new Map()).threads;
+}
+
 /**
  * Finds a thread for each event in turn: those before it in the page count as stored. Run it in the transaction that
  * stores them, before they are stored.
@@ -65,30 +102,12 @@ export async function planThreads(
   taken: readonly Taken[],
 ): Promise<ThreadPlan> {
   const events = hinted(taken);
-  const threads = new Map<string, Thread>();
-  const related = new Map<string, Thread[]>();
+  let known: Known = new Map();
   if (events.length > 0) {
     await lockThreads(runner, source.company, source.connector);
-    const known = await loadKnown(runner, source, events);
-    for (const { id, hints, keys, opens } of events) {
-      // The newest of the ids that it names is the message it answers; the code in the subject is the last resort.
-      const named = [
-        ...namedBy(hints).reverse(),
-        ...(hints.ticketCode === undefined ? [] : [hints.ticketCode]),
-      ];
-      const candidates = named.flatMap((key) => known.get(key) ?? []);
-      const joined = candidates.find((thread) => keys.some((key) => thread.participants.has(key)));
-      if (!joined && opens === null) continue;
-      const thread = joined ?? { threadId: opens as string, ticketId: null, participants: new Set<string>() };
-      if (!joined) related.set(id, candidates);
-      threads.set(id, thread);
-      for (const address of hints.participants) thread.participants.add(address);
-      for (const key of namedBy(hints)) {
-        const threads = known.get(key) ?? [];
-        if (!threads.includes(thread)) known.set(key, [...threads, thread]);
-      }
-    }
+    known = await loadKnown(runner, source, events);
   }
+  const { threads, related } = place(events, known);
   return {
     threadOf: (takenId) => threads.get(takenId)?.threadId,
     async save(saver, tickets) {
@@ -106,10 +125,10 @@ export async function planThreads(
 }
 
 /** The threads that are stored, by the ids and codes that lead to them. */
-async function loadKnown(runner: Runner, source: Source, events: Hinted[]): Promise<Map<string, Thread[]>> {
+async function loadKnown(runner: Runner, source: Source, events: Hinted[]): Promise<Known> {
   const ids = [...new Set(events.flatMap(({ hints }) => namedBy(hints)))];
   const codes = events.flatMap(({ hints }) => hints.ticketCode ?? []);
-  const known = new Map<string, Thread[]>();
+  const known: Known = new Map();
   const threads = new Map<string, Thread>();
   for (const { key, ticketId, threadId, participants } of await findThreads(runner, source, ids, codes)) {
     const thread = threads.get(ticketId) ?? { threadId, ticketId, participants: new Set(participants) };
