@@ -18,6 +18,7 @@ interface Field {
   required?: string[];
   additionalProperties?: Field | boolean;
   items?: Field;
+  anyOf?: Field[];
 }
 
 interface Row {
@@ -90,9 +91,10 @@ function collect(parent: Field, prefix: string): Row[] {
 }
 
 function withChildren(field: Field, path: string, required: boolean): Row[] {
-  const children = field.type === "object" ? collect(field, path) : [];
+  const items = field.type === "array" && field.items?.type === "object" ? field.items : undefined;
+  const children = field.type === "object" ? collect(field, path) : items ? collect(items, `${path}[]`) : [];
   if (children.length > 0 && !field.description) return children;
-  const fallback = required ? "required" : children.length > 0 ? "" : shownDefault(field.default);
+  const fallback = required ? "required" : children.length > 0 && !items ? "" : shownDefault(field.default);
   return [{ path, type: typeOf(field), fallback, description: field.description ?? "" }, ...children];
 }
 
@@ -102,6 +104,7 @@ function typeOf(field: Field): string {
       ? `secret, at least ${field.minLength} characters`
       : "secret";
   if (field.enum) return field.enum.map((value) => `\`${value}\``).join(", ");
+  if (field.anyOf) return [...new Set(field.anyOf.map(typeOf))].join(", or ");
   if (field.type === "array") return `list (${typeOf(field.items ?? {})})`;
   if (field.type === "object") return "section";
   if (field.type === undefined) return "any";

@@ -3,6 +3,7 @@ import type { AnyConnector } from "../plugins/contract/connector.ts";
 import { api } from "./api/index.ts";
 import { email } from "./email/index.ts";
 import { widget } from "./widget/index.ts";
+import { zendesk } from "./zendesk/index.ts";
 
 /** By name, as a company's file names them. */
-export const builtIn: Readonly<Record<string, AnyConnector>> = { api, email, widget };
+export const builtIn: Readonly<Record<string, AnyConnector>> = { api, email, widget, zendesk };

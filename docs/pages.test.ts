@@ -1,15 +1,24 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { builtIn } from "../connectors/index.ts";
 import { metricTable } from "../core/lib/metrics.ts";
 import { auditActions } from "../core/store/audit.ts";
 import { errorKinds } from "../plugins/contract/errors.ts";
 import { connectorEventSchema } from "../plugins/contract/events.ts";
-import { pages } from "./pages.ts";
+import { pages, withSettings } from "./pages.ts";
 
 test.each(Object.keys(pages))("docs/reference/%s is up to date (npm run docs)", async (name) => {
   const committed = await readFile(new URL(`./reference/${name}`, import.meta.url), "utf8");
   expect(committed).toBe(pages[name]?.());
 });
+
+test.each(Object.keys(builtIn))(
+  "docs/connectors/%s.md is there, and its settings are up to date (npm run docs)",
+  async (name) => {
+    const committed = await readFile(new URL(`./connectors/${name}.md`, import.meta.url), "utf8");
+    expect(committed).toBe(withSettings(committed, name));
+  },
+);
 
 test("every error kind, metric, audit action and event is in the reference", () => {
   const all = Object.values(pages)

@@ -22,6 +22,15 @@ export const pages: Readonly<Record<string, () => string>> = {
   "metrics.md": metricReference,
 };
 
+const settingsBlock = /<!-- settings -->[\s\S]*?<!-- \/settings -->/;
+
+/** A connector's page with its table of settings made anew; a page without the marks around it stays as it is. */
+export function withSettings(text: string, name: string): string {
+  const config = builtIn[name]?.config;
+  if (!config) throw new Error(`docs/connectors/${name}.md: there is no such built-in connector`);
+  return text.replace(settingsBlock, () => `<!-- settings -->\n${settingsTable(config)}\n<!-- /settings -->`);
+}
+
 function page(...parts: string[]): string {
   return `${parts.join("\n\n")}\n`;
 }

@@ -1,0 +1,174 @@
+/** A draft as an internal note: looked up before it is written, and written only on the ticket as it was looked at. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Delivered, OutgoingDraft, SkipReason } from "../../plugins/contract/connector.ts";
+import { ConnectorError, describeError, isConnectorError } from "../../plugins/contract/errors.ts";
+import { noteHtml, noteMarker } from "../../plugins/toolkit/note.ts";
+import { type Client, commentPages, isGone } from "./client.ts";
+import { chooseFields, type FieldUpdate } from "./fields.ts";
+import { commentIdOf, externalIdOf, roleOf } from "./map.ts";
+import {
+  commentSchema,
+  type RawComment,
+  type Ticket,
+  ticketAnswer,
+  type User,
+  updateAnswer,
+  uploadAnswer,
+} from "./schema.ts";
+
+/** How often a ticket that keeps changing under our hands is looked at anew. */
+const mostLooks = 6;
+/** Zendesk takes 65,535 bytes. */
+const mostNoteBytes = 60_000;
+
+type Found = { at: number } | { skipped: SkipReason } | null;
+
+/** What stands in the way of a note, or the note itself where it is there; null where it is wanted. */
+async function look(
+  client: Client,
+  ticket: Ticket,
+  draft: OutgoingDraft,
+  signal: AbortSignal,
+): Promise<Found> {
+  const marker = noteMarker(draft);
+  const answered = commentIdOf(draft.message.externalId);
+  const me = (await client.me(signal)).id;
+  let later: SkipReason | undefined;
+  for await (const { comments, users } of commentPages(client, ticket.id, signal)) {
+    for (const comment of comments) {
+      if (isAt(comment, answered, draft)) return later === undefined ? null : { skipped: later };
+      const own = comment.author_id === me && comment.public === false;
+      if (own && textOf(comment).includes(marker)) return { at: comment.id };
+      later = laterOf(comment, ticket, users) ?? later;
+    }
+  }
+  return later === undefined ? null : { skipped: later };
+}
+
+const textOf = ({ body, html_body }: RawComment) => `${body ?? ""} ${html_body ?? ""}`;
+
+/** The message that is answered, or what is older. */
+function isAt(comment: RawComment, answered: number | null, draft: OutgoingDraft): boolean {
+  if (answered !== null) return comment.id === answered;
+  return new Date(comment.created_at) < draft.message.sentAt;
+}
+
+function laterOf(raw: RawComment, ticket: Ticket, users: ReadonlyMap<number, User>): SkipReason | undefined {
+  const parsed = commentSchema.safeParse(raw);
+  if (!parsed.success) return undefined;
+  const author = users.get(parsed.data.author_id ?? 0) ?? null;
+  const role = roleOf(parsed.data, { ticket, author });
+  if (role === "reply") return "answered";
+  return role === "message" ? "superseded" : undefined;
+}
+
+/** Whoever closes a ticket wants no draft for it. */
+const isClosed = ({ status }: Ticket) => ["solved", "closed", "deleted"].includes(status);
+
+/** A draft that is too long for a note is attached to it. */
+async function attach(client: Client, draft: OutgoingDraft, signal: AbortSignal): Promise<string[]> {
+  const query = { filename: `${noteMarker(draft)}.txt` };
+  const content = new TextEncoder().encode(draft.text);
+  const bytes = { content, mediaType: "application/binary" };
+  const { upload } = await client.api.send("POST", "/api/v2/uploads", uploadAnswer, { query, bytes, signal });
+  return [upload.token];
+}
+
+async function composeNote(client: Client, draft: OutgoingDraft, signal: AbortSignal) {
+  const whole = noteHtml(draft, { maxLength: Number.MAX_SAFE_INTEGER });
+  if (Buffer.byteLength(whole) <= mostNoteBytes) return { html_body: whole, public: false };
+  const bytesALetter = Buffer.byteLength(whole) / whole.length;
+  const remark = "The draft is longer than a note may be: all of it is in the attached file.";
+  const html_body = noteHtml(draft, { maxLength: Math.floor(mostNoteBytes / bytesALetter), remark });
+  return { html_body, public: false, uploads: await attach(client, draft, signal) };
+}
+
+interface Write {
+  ticket: Ticket;
+  comment: Awaited<ReturnType<typeof composeNote>>;
+  fields: FieldUpdate;
+}
+
+/** @returns the note's id, where the answer tells it */
+async function write(client: Client, { ticket, comment, fields }: Write, signal: AbortSignal) {
+  const answer = await client.api.send("PUT", `/api/v2/tickets/${ticket.id}`, updateAnswer, {
+    json: { ticket: { comment, ...fields, safe_update: true, updated_stamp: ticket.updated_at } },
+    signal,
+  });
+  return answer.audit?.events.find(({ type }) => type === "Comment")?.id ?? null;
+}
+
+/** Values that the account does not have must not cost the agents their draft. */
+async function writeOrLeaveFields(client: Client, what: Write, signal: AbortSignal) {
+  try {
+    return await write(client, what, signal);
+  } catch (error) {
+    if (!isConnectorError(error) || error.status !== 422 || Object.keys(what.fields).length === 0)
+      throw error;
+    client.ctx.log.warn("Zendesk refused the fields' values: the note goes without them. Look at `fields`", {
+      ticket: what.ticket.id,
+      fields: what.fields,
+      error: describeError(error),
+    });
+    return write(client, { ...what, fields: {} }, signal);
+  }
+}
+
+/**
+ * A ticket's time has whole seconds: what happens later in the second of our look would leave it as it was, and
+ * `safe_update` would see no change. So the look is only good once that second is over.
+ */
+async function settledTicket(client: Client, id: string, signal: AbortSignal): Promise<Ticket> {
+  for (let looks = 0; ; looks++) {
+    const { data, headers } = await client.api.read(`/api/v2/tickets/${id}`, ticketAnswer, { signal });
+    const theirs = new Date(headers.get("date") ?? Date.now()).getTime();
+    const isOver =
+      Math.floor(theirs / 1_000) > Math.floor(new Date(data.ticket.updated_at).getTime() / 1_000);
+    if (isOver || looks >= mostLooks) return data.ticket;
+    await sleep(1_000, undefined, { signal });
+  }
+}
+
+async function attempt(client: Client, draft: OutgoingDraft, signal: AbortSignal): Promise<Delivered> {
+  const ticket = await settledTicket(client, draft.ticket.threadId, signal);
+  const found = await look(client, ticket, draft, signal);
+  if (found && "at" in found) return { externalId: externalIdOf(found.at), created: false };
+  if (found) return found;
+  if (isClosed(ticket)) return { skipped: "closed" };
+  const fields = await chooseFields(client, ticket, draft, signal);
+  const comment = await composeNote(client, draft, signal);
+  const id = await writeOrLeaveFields(client, { ticket, comment, fields }, signal);
+  if (id !== null) return { externalId: externalIdOf(id), created: true };
+  const there = await look(client, ticket, draft, signal);
+  if (there && "at" in there) return { externalId: externalIdOf(there.at), created: true };
+  throw new ConnectorError("transient", "Zendesk took the note, and it is not to be found yet");
+}
+
+/**
+ * Puts the note, once for a draft whoever tries: where the ticket has changed since our look, it is looked at anew.
+ * @throws ConnectorError of kind `transient` where it never stands still
+ */
+export async function putNote(client: Client, draft: OutgoingDraft, signal: AbortSignal): Promise<Delivered> {
+  const { threadId } = draft.ticket;
+  if (!/^\d+$/.test(threadId))
+    throw new ConnectorError(
+      "permanent",
+      `"${threadId}" is the number of no ticket: there is none to write to`,
+    );
+  for (let looks = 1; ; looks++) {
+    try {
+      return await attempt(client, draft, signal);
+    } catch (error) {
+      if (!isConnectorError(error)) throw error;
+      if (error.status === 404 || error.status === 410) return { skipped: "closed" };
+      if (isGone(error))
+        throw new ConnectorError("permanent", `Zendesk does not let this user into ticket ${threadId}`, {
+          cause: error,
+          status: 403,
+        });
+      if (error.status !== 409) throw error;
+      if (looks >= mostLooks)
+        throw new ConnectorError("transient", "the ticket changes all the time", { cause: error });
+    }
+  }
+}

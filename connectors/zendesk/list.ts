@@ -1,0 +1,57 @@
+/** What the account holds of a time, by ids alone: the stream of ticket events, a thousand to a request. */
+import type { ListedItem, ListRequest } from "../../plugins/contract/connector.ts";
+import type { Client } from "./client.ts";
+import { externalIdOf, roleOf } from "./map.ts";
+import { eventsAnswer } from "./schema.ts";
+
+interface Said {
+  id: number;
+  at: Date;
+  public: boolean;
+  author_id: number | null;
+  ticketId: number;
+}
+
+/** Without the ticket, a message and a reply are not told apart; both have the same id. */
+async function toItems(client: Client, said: readonly Said[], signal: AbortSignal): Promise<ListedItem[]> {
+  // Of what is public nothing more need be known.
+  const authors = await client.users(
+    said.flatMap((one) => (one.public || one.author_id === null ? [] : [one.author_id])),
+    signal,
+  );
+  return said
+    .filter((one) => {
+      const author = authors.get(one.author_id ?? 0) ?? null;
+      return roleOf(one, { ticket: { id: one.ticketId }, author }) !== "none";
+    })
+    .map(({ id, at }) => ({ externalId: externalIdOf(id), at }));
+}
+
+/** Names each comment that polling brings. Throws where the list cannot be completed. */
+export async function* list(
+  client: Client,
+  { since, until }: ListRequest,
+  signal: AbortSignal,
+): AsyncGenerator<ListedItem[]> {
+  const path = "/api/v2/incremental/ticket_events";
+  const latest = Math.floor(Date.now() / 1_000) - 61;
+  let start = Math.min(Math.floor(since.getTime() / 1_000), latest);
+  for (;;) {
+    const query = { start_time: start, include: "comment_events" };
+    const answer = await client.api.get(path, eventsAnswer, { query, signal, maxBytes: 100_000_000 });
+    const said = answer.ticket_events.flatMap(({ ticket_id, child_events }) =>
+      (child_events ?? []).flatMap(({ id, event_type, created_at, public: isPublic, author_id }): Said[] => {
+        if (event_type !== "Comment" || typeof id !== "number" || !created_at) return [];
+        const at = new Date(created_at);
+        if (at < since || at > until) return [];
+        return [{ id, at, public: isPublic ?? false, author_id: author_id ?? null, ticketId: ticket_id }];
+      }),
+    );
+    const items = await toItems(client, said, signal);
+    if (items.length > 0) yield items;
+    const end = answer.end_time ?? start;
+    // Further on there is only what came later; a stream that does not move has no more to tell.
+    if (answer.end_of_stream || end <= start || end * 1_000 > until.getTime()) return;
+    start = end;
+  }
+}
