@@ -102,11 +102,21 @@ test("a reply that names a draft which is not open is refused, and leaves nothin
   expect(await db.query("a", "SELECT 1 FROM audit_log WHERE action = 'reply.recorded'", [])).toEqual([]);
 });
 
-test("a draft that was never delivered is not what a reply was made from, unless the reply names it", async () => {
+test("a draft that is not known to have arrived is what a reply was made from only where its words say so", async () => {
+  const { db } = await openTestStore();
+  const delivered = await makeDraft(db);
+  const draftId = await makeDraft(db, false);
+  const other = await record(db, { text: "0123456789 ".repeat(20) });
+  expect(other?.outcome).toMatchObject({ draftId: delivered, kind: "not-used" });
+  expect((await record(db, { text: "0123456789 ".repeat(20) }))?.outcome).toBeNull();
+  expect((await record(db, {}))?.outcome).toMatchObject({ draftId, kind: "sent-unchanged" });
+});
+
+test("a reply that names its draft came from it, wherever that draft is", async () => {
   const { db } = await openTestStore();
   const draftId = await makeDraft(db, false);
-  expect((await record(db, {}))?.outcome).toBeNull();
-  expect((await record(db, { draftId }))?.outcome).toMatchObject({ draftId, kind: "sent-unchanged" });
+  const named = await record(db, { draftId, text: "0123456789 ".repeat(20) });
+  expect(named?.outcome).toMatchObject({ draftId, kind: "edited" });
 });
 
 test("a reply in a thread that is not known is nothing to record", async () => {

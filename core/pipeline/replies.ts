@@ -5,9 +5,10 @@ import { newId } from "../lib/ids.ts";
 import { audit } from "../store/audit.ts";
 import type { Runner } from "../store/database.ts";
 import {
-  findOpenDraft,
+  findOpenDrafts,
   insertOutcome,
   insertReply,
+  type OpenDraft,
   type Outcome,
   type StoredReply,
 } from "../store/replies.ts";
@@ -51,6 +52,18 @@ export class NoOpenDraft extends Error {
   }
 }
 
+/**
+ * The draft that a reply came from. One that is not known to have arrived counts only where the reply's words tell that
+ * the agent has had it: the hub may have stopped between the note and its own record of it.
+ */
+function chooseDraft(drafts: readonly OpenDraft[], reply: AgentReply) {
+  for (const draft of drafts) {
+    const compared = compareReply(draft.text, reply, reply.draftId !== undefined);
+    if (draft.delivered || compared.kind !== "not-used") return { draft, compared };
+  }
+  return undefined;
+}
+
 export interface RecordedReply extends StoredReply {
   outcome: Pick<Outcome, "draftId" | "kind" | "editDistance"> | null;
 }
@@ -82,11 +95,11 @@ export async function recordReply(
   });
   if (!stored) return null;
   if (stored.duplicate) return { ...stored, outcome: null };
-  const draft = await findOpenDraft(runner, stored, reply.draftId ?? null);
-  if (!draft && strict && reply.draftId !== undefined) throw new NoOpenDraft();
+  const chosen = chooseDraft(await findOpenDrafts(runner, stored, reply.draftId ?? null), reply);
+  if (!chosen && strict && reply.draftId !== undefined) throw new NoOpenDraft();
   let outcome: RecordedReply["outcome"] = null;
-  if (draft) {
-    const compared = compareReply(draft.text, reply, reply.draftId !== undefined);
+  if (chosen) {
+    const { draft, compared } = chosen;
     const noted = await insertOutcome(runner, {
       draftId: draft.id,
       company: source.company,

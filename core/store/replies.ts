@@ -103,26 +103,32 @@ export interface AnsweredRow {
 export interface OpenDraft {
   id: string;
   text: string;
+  /** False for one that was on its way when it was last heard of: agents may have it all the same. */
+  delivered: boolean;
 }
 
+/** The most drafts that a reply may come from. */
+const mostOpen = 5;
+
 /**
- * The newest delivered draft of a ticket for a message before the reply that no reply has used yet, or the one that is
- * named. A named one may be on its way still: whoever names it has seen it.
+ * The drafts of a ticket, newest first, that no reply has used yet: those for messages before the reply, delivered or on
+ * their way, or the one that is named. A named one may be anywhere: whoever names it has seen it.
  */
-export async function findOpenDraft(
+export async function findOpenDrafts(
   runner: Runner,
   { ticketId, messageId: replyId }: StoredReply,
   draftId: string | null,
-): Promise<OpenDraft | null> {
-  const [row] = await runner.query<OpenDraft & Record<string, unknown>>(
-    "find-open-draft",
-    `SELECT d.id, d.text FROM drafts d JOIN progress p ON p.message_id = d.message_id
-     WHERE d.ticket_id = $1 AND (d.id = $2 OR ($2::uuid IS NULL AND p.outcome = 'delivered' AND d.message_id < $3))
+): Promise<OpenDraft[]> {
+  return runner.query<OpenDraft & Record<string, unknown>>(
+    "find-open-drafts",
+    `SELECT d.id, d.text, p.outcome IS NOT DISTINCT FROM 'delivered' AS delivered
+     FROM drafts d JOIN progress p ON p.message_id = d.message_id
+     WHERE d.ticket_id = $1 AND (d.id = $2 OR ($2::uuid IS NULL AND d.message_id < $3
+         AND (p.outcome = 'delivered' OR (p.outcome IS NULL AND p.stage = 'drafted'))))
        AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.draft_id = d.id)
-     ORDER BY d.id DESC LIMIT 1`,
+     ORDER BY d.id DESC LIMIT ${mostOpen}`,
     [ticketId, draftId, replyId],
   );
-  return row ?? null;
 }
 
 export interface Outcome {
