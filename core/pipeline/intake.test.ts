@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { v7 } from "uuid";
 import { expect, onTestFinished, test } from "vitest";
 import type { ConnectorEventInput } from "../../plugins/contract/events.ts";
 import type { Blobs } from "../blobs/blobs.ts";
@@ -230,4 +231,30 @@ test("idle waits until pages and pushes are through", async () => {
   await intake.idle();
   expect(await all("SELECT 1 AS n FROM messages WHERE sender = 'requester'")).toHaveLength(2);
   await Promise.all([page, push]);
+});
+
+test("a reply that somebody else stored a moment ago is no answer to a message that came after it", async () => {
+  const { db, intake, all } = await openTestIntake();
+  await intake.acceptPage(source, { events: [message("m1", { threadId: "t" })] });
+  await intake.acceptPage(source, { events: [reply("r1", "t")] });
+  // As if by a node whose clock is a little ahead.
+  const ahead = v7({ msecs: Date.now() + 60 });
+  await db.query("ahead", "UPDATE messages SET id = $1 WHERE external_id = 'r1'", [ahead]);
+  const events = [message("m1", { threadId: "t" }), reply("r1", "t"), message("m2", { threadId: "t" })];
+  const accepted = await intake.accept(source, events);
+  expect(accepted.map(({ duplicate }) => duplicate)).toEqual([true, false]);
+  const rows = await all<{ external_id: string }>("SELECT external_id FROM messages ORDER BY id");
+  expect(rows.map(({ external_id }) => external_id)).toEqual(["m1", "r1", "m2"]);
+  const [toDraft] = await loadToDraft(db, [accepted[1]?.messageId ?? ""]);
+  expect(toDraft?.overtakenBy).toBeNull();
+});
+
+test("the same conversation told by many at once, each with a little more, is stored in its order", async () => {
+  const { intake, all } = await openTestIntake();
+  const talk = Array.from({ length: 12 }, (_, i) =>
+    i % 2 === 0 ? message(`c${i}`, { threadId: "t" }) : reply(`c${i}`, "t"),
+  );
+  await Promise.all(talk.map((_, i) => intake.accept(source, talk.slice(0, i + 1))));
+  const rows = await all<{ external_id: string }>("SELECT external_id FROM messages ORDER BY id");
+  expect(rows.map(({ external_id }) => external_id)).toEqual(talk.map(({ externalId }) => externalId));
 });

@@ -7,6 +7,7 @@ import {
   type InboundMessage,
 } from "../../plugins/contract/events.ts";
 import type { Blobs } from "../blobs/blobs.ts";
+import { sleep } from "../lib/abort.ts";
 import { createHistoricIds, newId } from "../lib/ids.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Queue, QueueItem } from "../queue/queue.ts";
@@ -26,10 +27,11 @@ import {
   sizeOfEvents,
   sizeOfMessage,
 } from "./intake-limits.ts";
-import { createPageStore, type PageEvents, type StoreOptions } from "./page-store.ts";
+import { createPageStore, OutOfOrder, type PageEvents, type StoreOptions } from "./page-store.ts";
 import { readEvent } from "./read-event.ts";
 import type { Source } from "./source.ts";
 import { needsThreads, type Taken } from "./threads.ts";
+import { toNewMessage } from "./to-new-message.ts";
 
 /** A message that is stored, now or before. */
 export interface Accepted extends StoredMessage {
@@ -79,37 +81,11 @@ export interface IntakeParts {
   bounds?: IntakeBounds;
 }
 
-function toNewMessage(
-  source: Source,
-  { id, ticketId = newId() }: Taken,
-  event: InboundMessage,
-  raw: string | null,
-  attachments: NewAttachment[],
-): NewMessage {
-  return {
-    id,
-    ticketId,
-    company: source.company,
-    connector: source.connector,
-    externalId: event.externalId,
-    threadId: event.threadId ?? event.externalId,
-    subject: event.subject ?? null,
-    name: event.requester.name ?? null,
-    email: event.requester.email ?? null,
-    personId: event.requester.externalId ?? null,
-    text: event.text,
-    quoted: event.quoted ?? null,
-    html: event.html ?? null,
-    raw,
-    sourceData: event.sourceData ?? null,
-    sentAt: (event.sentAt ?? new Date()).toISOString(),
-    skip: event.skip ?? null,
-    attachments,
-  };
-}
-
 /** Text in one statement, in characters: more would hold up all else while it is put together and parsed. */
 const batchSize = 1_000_000;
+/** How often events are stored anew because others were faster with some of them, and the first pause, in milliseconds. */
+const mostAttempts = 6;
+const againMs = 10;
 /** Milliseconds that a message waits for its statement to begin. */
 const patienceMs = 5_000;
 
@@ -191,10 +167,30 @@ export function createIntake(parts: IntakeParts): Intake {
     );
   };
 
+  /** Stores events whose order matters, with ids of this moment: again where others were faster with some of them. */
+  const storeInOrder = async (source: Source, events: ConnectorEvent[], options: StoreOptions = {}) => {
+    for (let attempt = 1; ; attempt++) {
+      const taken = events.map((event) => ({ id: newId(), event }));
+      const whole = { taken, ...(await split(source, taken)) };
+      try {
+        return await storeWhole(source, whole, { ...options, ordered: attempt < mostAttempts });
+      } catch (error) {
+        if (!(error instanceof OutOfOrder)) throw error;
+        // The clocks of nodes may be a little apart.
+        await sleep(attempt * againMs);
+      }
+    }
+  };
+
   const accept = async (source: Source, inputs: ConnectorEventInput[]) => {
     const events = inputs.map((input) => ({ id: newId(), event: connectorEventSchema.parse(input) }));
+    // Several events of a post are a conversation, or a part of one.
+    if (events.length > 1 || needsThreads(events))
+      return storeInOrder(
+        source,
+        events.map(({ event }) => event),
+      );
     const { messages, others } = await split(source, events);
-    if (needsThreads(events)) return storeWhole(source, { taken: events, messages, others });
     const results = await Promise.allSettled(messages.map((message) => inserts.add(message)));
     // What is stored goes on its way, also where another one failed and the source is told to try again.
     const through = messages.filter((_, i) => results[i]?.status === "fulfilled");
@@ -223,16 +219,17 @@ export function createIntake(parts: IntakeParts): Intake {
     page: { events: ConnectorEventInput[]; cursor?: unknown },
     order: "arrival" | "writing" = "arrival",
   ) => {
-    const taken = page.events.map((input, index): Taken => {
-      const event = readEvent(input, index);
-      return order === "writing" ? takeHistoric(event) : { id: newId(), event };
-    });
-    const parts = { taken, ...(await split(source, taken)) };
+    const events = page.events.map(readEvent);
     const { cursor } = page;
+    const store = async (options: StoreOptions) => {
+      if (order === "arrival") return storeInOrder(source, events, options);
+      const taken = events.map(takeHistoric);
+      return storeWhole(source, { taken, ...(await split(source, taken)) }, options);
+    };
     try {
-      return await storeWhole(source, parts, { cursor });
+      return await store({ cursor });
     } catch (error) {
-      if (isDataError(error)) return storeWhole(source, parts, { cursor, apart: true });
+      if (isDataError(error)) return store({ cursor, apart: true });
       throw error;
     }
   };

@@ -31,14 +31,38 @@ export interface StoreOptions {
   cursor?: unknown;
   /** Stores each event within a savepoint: what PostgreSQL refuses is quarantined, and the others stay. */
   apart?: boolean;
+  /** Ids tell the order of arrival: throws `OutOfOrder` where what was stored before contradicts that of the events. */
+  ordered?: boolean;
   /** Further work in the same transaction. */
   also?: (runner: Runner) => Promise<void>;
 }
 
+/**
+ * An event that is new would get a smaller id than one that stands before it in its ticket: somebody else has stored that
+ * one a moment ago, under an id made later. An earlier reply would count as the answer to a later message.
+ */
+export class OutOfOrder extends Error {
+  constructor() {
+    super("what came before in the ticket has been stored in the meantime");
+    this.name = "OutOfOrder";
+  }
+}
+
+function ensureOrder(taken: readonly Taken[], stored: ReadonlyMap<string, StoredMessage>): void {
+  const last = new Map<string, string>();
+  for (const { id } of taken) {
+    const one = stored.get(id);
+    if (!one) continue;
+    const before = last.get(one.ticketId);
+    if (before !== undefined && !one.duplicate && one.messageId < before) throw new OutOfOrder();
+    if (before === undefined || one.messageId > before) last.set(one.ticketId, one.messageId);
+  }
+}
+
 export interface PageStore {
   store(source: Source, events: PageEvents, options?: StoreOptions): Promise<StoredInPage[]>;
-  /** Stores an event that is not a message. @returns the ticket of a reply that is stored, now or before */
-  takeOther(runner: Runner, source: Source, taken: Taken, plan?: ThreadPlan): Promise<string | null>;
+  /** Stores an event that is not a message. @returns where a reply is stored, now or before; null for all else */
+  takeOther(runner: Runner, source: Source, taken: Taken, plan?: ThreadPlan): Promise<StoredMessage | null>;
 }
 
 export interface PageStoreParts {
@@ -56,7 +80,7 @@ async function takeReply(runner: Runner, source: Source, id: string, event: Agen
   // The customer has it already: whatever became of the draft that it names, it belongs to the history.
   const actor = `agent:${event.agent.name ?? "unknown"}`;
   const recorded = await recordReply(runner, source, { ...event, threadId }, actor, { id, strict: false });
-  return recorded?.ticketId ?? null;
+  return recorded;
 }
 
 async function takeCorrection(runner: Runner, source: Source, event: LabelCorrection) {
@@ -109,13 +133,15 @@ export function createPageStore({ db, blobs, metrics, stalledMs }: PageStorePart
 
   return {
     takeOther,
-    store: (source, { taken, messages, others }, { cursor, apart = false, also } = {}) =>
+    store: (source, { taken, messages, others }, { cursor, apart = false, ordered = false, also } = {}) =>
       db.transaction(async (runner) => {
         const plan = await planThreads(runner, source, taken);
         const guarded = guard(runner, source, apart);
         const stored: StoredInPage[] = [];
         /** Where those events went that are stored now, by the ids they were taken with. */
         const tickets = new Map<string, string>();
+        /** What was stored before is among these too. */
+        const places = new Map<string, StoredMessage>();
         const insert = async (some: NewMessage[]) => {
           const placed = some.map((message) => ({
             ...message,
@@ -124,6 +150,7 @@ export function createPageStore({ db, blobs, metrics, stalledMs }: PageStorePart
           for (const [i, result] of (await insertMessages(runner, placed, stalledMs)).entries()) {
             const message = placed[i] as NewMessage;
             stored.push({ message, result });
+            places.set(message.id, result);
             if (!result.duplicate) tickets.set(message.id, result.ticketId);
           }
         };
@@ -131,10 +158,13 @@ export function createPageStore({ db, blobs, metrics, stalledMs }: PageStorePart
         else await insert(messages);
         for (const other of others) {
           await guarded(other.event.externalId, async () => {
-            const ticketId = await takeOther(runner, source, other, plan);
-            if (ticketId !== null) tickets.set(other.id, ticketId);
+            const place = await takeOther(runner, source, other, plan);
+            if (!place) return;
+            tickets.set(other.id, place.ticketId);
+            places.set(other.id, place);
           });
         }
+        if (ordered) ensureOrder(taken, places);
         await plan.save(runner, tickets);
         if (cursor !== undefined) await saveCursor(runner, source.company, source.connector, cursor);
         await also?.(runner);
