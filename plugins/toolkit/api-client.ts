@@ -51,21 +51,36 @@ export interface Api {
 
 const mostRedirects = 5;
 
+/** @throws ConnectorError of kind `permanent` for what is no address: links come from others */
+function resolve(address: string, from: string | URL): URL {
+  const url = URL.parse(address, from);
+  if (!url) throw new ConnectorError("permanent", "a link leads to no address: it was not asked");
+  // A name within the address would go along as credentials.
+  url.username = "";
+  url.password = "";
+  return url;
+}
+
 function addressOf(base: string, path: string, query: ApiRequest["query"] = {}): URL {
-  const url = new URL(path, `${base.replace(/\/$/, "")}/`);
+  const url = resolve(path, `${base.replace(/\/$/, "")}/`);
   for (const [name, value] of Object.entries(query))
     if (value !== undefined) url.searchParams.set(name, String(value));
   return url;
 }
 
+const internalNames = /^(?:[^.]*|.*\.(?:localhost|local|internal))$/;
+const internalNumbers =
+  /^(?:127|10|0|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01])|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\./;
+
 /** Addresses that only a machine beside the hub answers at: no public service has its files there. */
 function isInternal({ hostname }: URL): boolean {
-  return (
-    hostname === "localhost" ||
-    hostname.startsWith("[") ||
-    /^(127|10|0|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))\./.test(hostname)
-  );
+  const host = hostname.replace(/\.$/, "");
+  return host.startsWith("[") || internalNames.test(host) || internalNumbers.test(host);
 }
+
+/** `ctx.fetch` has no kind for this: for an answer it may pass, for a file it will not. */
+const isTooLarge = (error: unknown) =>
+  !isConnectorError(error) && error instanceof Error && error.message.startsWith("the answer is larger than");
 
 async function readJson<T extends z.ZodType>(response: Response, schema: T, what: string) {
   const text = await response.text();
@@ -82,15 +97,26 @@ async function readJson<T extends z.ZodType>(response: Response, schema: T, what
 }
 
 /**
- * @param base the API's address; paths are taken from it on
- * @param authorization asked before each request, and once more where the other side answers 401
+ * The answer, or null where there is no such thing (any more), or it is not for these credentials to see: 403, 404 or 410.
+ * For single things alone: where a list is refused, the credentials are wrong.
  */
-export function createApi(fetch: ConnectorFetch, base: string, authorization: Authorization): Api {
-  const { origin, protocol } = new URL(base);
+export async function orGone<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isConnectorError(error) && [403, 404, 410].includes(error.status ?? 0)) return null;
+    throw error;
+  }
+}
 
-  const authorised = async (url: URL, init: Parameters<ConnectorFetch>[1]) => {
+/** The same fetch with credentials: new ones are asked for, and the request made once more, where they are refused. */
+function withAuthorization(fetch: ConnectorFetch, authorization: Authorization): ConnectorFetch {
+  return async (url, init) => {
     const attempt = (value: string) =>
-      fetch(url.href, { ...init, headers: { ...init?.headers, authorization: value } });
+      fetch(url, {
+        ...init,
+        headers: { ...(init?.headers as Record<string, string>), authorization: value },
+      });
     const value = await authorization();
     try {
       return await attempt(value);
@@ -101,6 +127,15 @@ export function createApi(fetch: ConnectorFetch, base: string, authorization: Au
       return attempt(fresh);
     }
   };
+}
+
+/**
+ * @param base the API's address; paths are taken from it on
+ * @param authorization asked before each request, and once more where the other side answers 401
+ */
+export function createApi(fetch: ConnectorFetch, base: string, authorization: Authorization): Api {
+  const { origin, protocol } = new URL(base);
+  const authorised = withAuthorization(fetch, authorization);
 
   const call = async <T extends z.ZodType>(method: string, path: string, schema: T, request: ApiBody) => {
     const { signal, query, json, bytes, ...options } = request;
@@ -109,7 +144,7 @@ export function createApi(fetch: ConnectorFetch, base: string, authorization: Au
     if (url.origin !== origin)
       throw new ConnectorError("permanent", `${what} lies outside of ${origin}: it was not asked`);
     const type = bytes?.mediaType ?? (json === undefined ? undefined : "application/json");
-    const response = await authorised(url, {
+    const response = await authorised(url.href, {
       ...options,
       method,
       ...(signal && { signal }),
@@ -123,26 +158,33 @@ export function createApi(fetch: ConnectorFetch, base: string, authorization: Au
     return { data: await readJson(response, schema, what), headers: response.headers };
   };
 
-  const step = (url: URL, maxBytes: number, signal: AbortSignal | undefined) => {
+  const step = async (url: URL, maxBytes: number, signal: AbortSignal | undefined) => {
     const init = { maxBytes, ...(signal && { signal }) };
-    return url.origin === origin ? authorised(url, init) : fetch(url.href, init);
+    try {
+      const response = await (url.origin === origin ? authorised(url.href, init) : fetch(url.href, init));
+      const { status, headers } = response;
+      return { status, headers, content: new Uint8Array(await response.arrayBuffer()) };
+    } catch (cause) {
+      if (!isTooLarge(cause)) throw cause;
+      throw new ConnectorError("permanent", `a file at ${url.origin} has more than ${maxBytes} bytes`);
+    }
   };
 
   return {
     get: async (path, schema, request = {}) => (await call("GET", path, schema, request)).data,
     read: (path, schema, request = {}) => call("GET", path, schema, request),
     send: async (method, path, schema, request = {}) =>
-      (await call(method, path, schema, { attempts: 1, ...request })).data,
+      (await call(method, path, schema, { ...request, attempts: request.attempts ?? 1 })).data,
     async download(given, maxBytes, signal) {
       let url = addressOf(base, given);
       for (let redirects = 0; redirects <= mostRedirects; redirects++) {
         const isOpen = url.protocol === "https:" || (url.protocol === "http:" && protocol === "http:");
         if (!isOpen || (isInternal(url) && !isInternal(new URL(base))))
           throw new ConnectorError("permanent", `a file lies at ${url.origin}: it was not loaded from there`);
-        const response = await step(url, maxBytes, signal);
-        const location = response.headers.get("location");
-        if (response.status < 300 || location === null) return new Uint8Array(await response.arrayBuffer());
-        url = new URL(location, url);
+        const { status, headers, content } = await step(url, maxBytes, signal);
+        const location = headers.get("location");
+        if (status < 300 || location === null) return content;
+        url = resolve(location, url);
       }
       throw new ConnectorError("permanent", `a file lies behind more than ${mostRedirects} redirects`);
     },

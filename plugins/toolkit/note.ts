@@ -1,6 +1,7 @@
 /** A draft as the internal note that agents find in their helpdesk, and the marker by which it is found again. */
 import { hash } from "node:crypto";
 import type { Label, OutgoingDraft } from "../contract/connector.ts";
+import { htmlToPlain } from "./html-text.ts";
 
 /**
  * Names a draft in its note. The same for every attempt, and not to be guessed: look it up before writing. Whoever reads notes
@@ -12,6 +13,22 @@ export function noteMarker({ idempotencyKey }: Pick<OutgoingDraft, "idempotencyK
 
 /** What any note of ours holds, whichever draft it is for. */
 export const anyMarker = /\bdw-[0-9a-f]{20}\b/;
+
+const digestOf = (html: string) => hash("sha256", htmlToPlain(html).replace(/\s+/g, " ")).slice(0, 20);
+
+/**
+ * Marks a draft, where the helpdesk keeps a field beside the text that nobody sees: the draft's marker, and the text that it
+ * had.
+ */
+export function sealOf(draft: Pick<OutgoingDraft, "idempotencyKey">, html: string): string {
+  return `${noteMarker(draft)} ${digestOf(html)}`;
+}
+
+/** Whether a draft that bears this mark is ours, whichever one, and still has the text that we wrote, spaces aside. */
+export function isSealed(seal = "", html = ""): boolean {
+  const [marker = "", digest] = seal.split(" ");
+  return anyMarker.test(marker) && digest === digestOf(html);
+}
 
 const escapes: Record<string, string> = {
   "&": "&amp;",
@@ -77,8 +94,10 @@ function beginning(text: string, length: number): string {
 export function noteHtml(draft: OutgoingDraft, options: NoteOptions = {}): string {
   const { maxLength = usualLength, remark = usualRemark } = options;
   const head = "<p><strong>Suggested reply</strong></p>";
-  const origin = `Drafted by Deskwire (${draft.writtenBy}) · ${noteMarker(draft)}`;
-  const foot = `<hr>${labelsLine(draft)}${sourcesList(draft)}<p>${escapeHtml(origin)}</p>`;
+  const origin = `<p>${escapeHtml(`Drafted by Deskwire (${draft.writtenBy}) · ${noteMarker(draft)}`)}</p>`;
+  const sources = sourcesList(draft);
+  // Sources are there for the draft, and may not crowd it out.
+  const foot = `<hr>${labelsLine(draft)}${sources.length > maxLength / 2 ? "" : sources}${origin}`;
   const room = maxLength - head.length - foot.length;
   let body = textToHtml(draft.text);
   // A letter becomes six at most, and a line break four: halving ends soon.
