@@ -1,7 +1,7 @@
 /** The example of the page for connector authors, as a person would use it: linked to this folder, checked, and run in a hub. */
 import { spawnSync } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -74,7 +74,7 @@ async function startNotedesk() {
 
 function comment(id: number, caseId: number, body: string, staff = false) {
   const author = { name: "Ada", email: "ada@example.com", staff };
-  return { id, case_id: caseId, case_title: "My tent", body, author, created: "2026-11-23T09:30:00Z" };
+  return { id, case_id: caseId, case_title: "My tent", body, author, created: new Date().toISOString() };
 }
 
 let desk: Awaited<ReturnType<typeof startNotedesk>>;
@@ -137,6 +137,19 @@ test("the example has about a hundred lines and its types are right", async () =
   });
   expect(stdout).toBe("");
   expect(status).toBe(0);
+});
+
+test("the page names each function of the toolkit", async () => {
+  const page = await readFile(join(root, "docs/connector-authors.md"), "utf8");
+  const files = (await readdir(join(root, "plugins/toolkit"))).filter((file) => !file.endsWith(".test.ts"));
+  const names = await Promise.all(
+    files.map(async (file) => {
+      const exported = (await import(join(root, "plugins/toolkit", file))) as Record<string, unknown>;
+      return Object.keys(exported).filter((name) => typeof exported[name] === "function");
+    }),
+  );
+  expect(names.flat()).toContain("createApi");
+  expect(names.flat().filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
 
 test("deskwire check knows the example, and its mistakes", async () => {

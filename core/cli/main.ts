@@ -1,4 +1,4 @@
-/** The command line: deskwire start | check | plan | backfill | ledger | replay. */
+/** The command line: deskwire start | check | plan | backfill | ledger | replay | new-connector. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../config/mistakes.ts";
@@ -17,6 +17,8 @@ deskwire replay [--company ID] [--all] [MESSAGE …]
                                       bring dead letters back to the stage where they died
 deskwire replay --quarantine [--list] [--company ID] [ITEM …]
                                       read once more what could not be read, or list it
+deskwire new-connector NAME [--into FOLDER]
+                                      write a connector of your own to start from, with tests that pass
 
 Options:
   --project DIR   the folder that holds config/ (default: where Deskwire lies)
@@ -41,6 +43,7 @@ async function main(argv: string[]): Promise<number> {
       full: { type: "boolean", default: false },
       quarantine: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
+      into: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -49,7 +52,12 @@ async function main(argv: string[]): Promise<number> {
     process.stdout.write(usage);
     return values.help ? 0 : 2;
   }
-  const project = values.project ?? fileURLToPath(new URL("../..", import.meta.url));
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  if (command === "new-connector") {
+    const where = { into: values.into, cwd: process.cwd(), root };
+    return (await import("./new-connector.ts")).newConnector({ name: rest[0], ...where });
+  }
+  const project = values.project ?? root;
   if (command === "start") return (await import("./start.ts")).start(project);
   if (command === "check") return (await import("./check.ts")).check(project, values.live);
   if (command === "plan") {
