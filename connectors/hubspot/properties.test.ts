@@ -1,0 +1,86 @@
+/** Properties: set where labels are sure, and never over a person's own choice. */
+import { expect, test } from "vitest";
+import type { Label } from "../../plugins/contract/connector.ts";
+import { openAccount } from "./testing/test-account.ts";
+import { written } from "./testing/test-draft.ts";
+
+const label = (value: string, confidence = 0.95): Label => ({ value, confidence });
+const sure = { type: label("question"), priority: label("urgent"), department: label("billing") };
+
+const fields = {
+  priority: {},
+  department: { property: "topic", values: { billing: "BILLING", shipping: "SHIPPING" } },
+};
+
+test("properties are set with the note where the labels are sure, and only those in the config", async () => {
+  const account = await openAccount({ config: { fields } });
+  const { draft, ticketId } = written(account, { labels: { ...sure, department: label("billing", 0.79) } });
+  await account.put(draft);
+  const { hs_ticket_priority, topic } = account.fake.ticket(ticketId).properties;
+  expect([hs_ticket_priority, topic]).toEqual(["URGENT", undefined]);
+});
+
+test("a label that the config gives no value for is not set", async () => {
+  const account = await openAccount({ config: { fields } });
+  const { draft, ticketId } = written(account, { labels: { ...sure, department: label("constructor") } });
+  await account.put(draft);
+  expect(account.fake.ticket(ticketId).properties.topic).toBeUndefined();
+});
+
+test.each([
+  ["chose", "LOW", "CRM_UI"],
+  ["emptied", "", "CRM_UI"],
+  ["chose on the telephone", "LOW", "MOBILE_ANDROID"],
+])("a priority that a person %s stays theirs", async (_, value, sourceType) => {
+  const account = await openAccount({ config: { fields } });
+  const { draft, ticketId } = written(account, { labels: sure });
+  account.fake.agentSets(ticketId, "hs_ticket_priority", "MEDIUM", { sourceType: "AUTOMATION_PLATFORM" });
+  account.fake.agentSets(ticketId, "hs_ticket_priority", value, { sourceType });
+  await account.put(draft);
+  const { hs_ticket_priority, topic } = account.fake.ticket(ticketId).properties;
+  expect([hs_ticket_priority, topic]).toEqual([value || null, "BILLING"]);
+});
+
+test("what another program has set stays, and what we set ourselves follows the next message", async () => {
+  const account = await openAccount({ config: { fields } });
+  const { draft, ticketId } = written(account, { labels: sure });
+  account.fake.agentSets(ticketId, "topic", "SHIPPING", { sourceType: "INTEGRATION", sourceId: "999" });
+  await account.put(draft);
+  const next = account.fake.customerWrites({ key: "next", thread: "a", text: "Never mind" });
+  const labels = { ...sure, priority: label("low") };
+  const message = { ...draft.message, externalId: `message:${next.messageId}` };
+  await account.put({ ...draft, labels, message, idempotencyKey: "next" });
+  const { hs_ticket_priority, topic } = account.fake.ticket(ticketId).properties;
+  expect([hs_ticket_priority, topic]).toEqual(["LOW", "SHIPPING"]);
+});
+
+test("a person who chooses while the note is written keeps their choice", async () => {
+  const account = await openAccount({ config: { fields } });
+  const { draft, ticketId } = written(account, { labels: sure });
+  account.fake.onBeforeWrite = (what) => {
+    if (what === "create-note") account.fake.agentSets(ticketId, "hs_ticket_priority", "LOW");
+  };
+  await account.put(draft);
+  expect(account.fake.ticket(ticketId).properties.hs_ticket_priority).toBe("LOW");
+});
+
+test("properties that could not be set are set by the next attempt, without a second note", async () => {
+  const account = await openAccount({ config: { fields }, lax: true });
+  const { draft, ticketId } = written(account, { labels: sure });
+  account.fake.onBeforeWrite = (what) => {
+    if (what === "patch-ticket") throw new Error("HubSpot breaks down");
+  };
+  await expect(account.put(draft)).rejects.toMatchObject({ kind: "transient" });
+  account.fake.onBeforeWrite = null;
+  expect(await account.put(draft)).toMatchObject({ created: false });
+  expect(account.fake.notes()).toHaveLength(1);
+  expect(account.fake.ticket(ticketId).properties.hs_ticket_priority).toBe("URGENT");
+});
+
+test("a value that HubSpot does not take is told to the log, and the draft stays", async () => {
+  const wrong = { priority: { values: { urgent: "AT_ONCE" } } };
+  const account = await openAccount({ config: { fields: wrong } });
+  const { draft } = written(account, { labels: sure });
+  expect(await account.put(draft)).toMatchObject({ created: true });
+  expect(account.journal.lines.some((line) => line.includes("does not take the values"))).toBe(true);
+});
