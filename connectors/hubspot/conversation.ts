@@ -79,12 +79,14 @@ interface Place {
 
 /**
  * Whether something has come after a message that is to be answered: an agent's answer, or a newer message.
+ * @param until what came later than this does not count
  * @throws ConnectorError of kind `permanent` where a thread may not be read: whoever cannot see must not write
  */
 export function overtakenBy(
   { entries, refused }: Conversation,
   ticket: Ticket,
   answered: { externalId: string; sentAt: Date },
+  until?: Date,
 ): "answered" | "superseded" | null {
   if (refused.length > 0) {
     throw new ConnectorError(
@@ -96,7 +98,8 @@ export function overtakenBy(
   const found: Place | undefined = written.find(({ externalId }) => externalId === answered.externalId);
   const isOwnText = answered.externalId === `ticket:${ticket.id}`;
   const place = found?.at ?? (isOwnText ? ticket.createdAt : answered.sentAt);
-  const later = written.filter(({ externalId }) => externalId !== answered.externalId);
+  const isMeant = (at: Date) => until === undefined || at <= until;
+  const later = written.filter(({ externalId, at }) => externalId !== answered.externalId && isMeant(at));
   // Where both have the same time an answer counts as the later one: rather no draft than one too many.
   if (later.some(({ kind, at }) => kind === "reply" && at >= place)) return "answered";
   const isNewer = ({ kind, at, message }: Written) =>

@@ -90,6 +90,16 @@ test("an agent who answers between the look and the write finds no note, and nei
   expect(account.fake.notes()).toEqual([]);
 });
 
+test("an agent who answers right after the note was written keeps it, since the answer may come from it", async () => {
+  const account = await openAccount();
+  const { draft, ticketId } = written(account);
+  account.fake.onAfterWrite = (what) => {
+    if (what === "create-note") account.fake.agentReplies(ticketId, "As the note says");
+  };
+  expect(await account.put(draft)).toMatchObject({ created: true });
+  expect(account.fake.notes()).toHaveLength(1);
+});
+
 test("a newer message makes the draft superfluous; bots, comments and automatic answers do not", async () => {
   const account = await openAccount();
   const { draft, ticketId } = written(account);

@@ -38,18 +38,25 @@ async function obstacleOf(
   object: CrmObject,
   { message }: OutgoingDraft,
   signal: AbortSignal,
+  until?: Date,
 ): Promise<SkipReason | null> {
   const ticket = toTicket(object);
   if (!isOurs(client, ticket)) return "closed";
   if ((await client.closedStages(signal)).has(ticket.stage)) return "closed";
-  return overtakenBy(await readConversation(client, ticket.id, signal), ticket, message);
+  return overtakenBy(await readConversation(client, ticket.id, signal), ticket, message, until);
 }
 
-async function look(client: HubspotClient, draft: OutgoingDraft, signal: AbortSignal): Promise<Look> {
+/** @param until when our note was written: whoever answers after that has it before them */
+async function look(
+  client: HubspotClient,
+  draft: OutgoingDraft,
+  signal: AbortSignal,
+  until?: Date,
+): Promise<Look> {
   const object = await readTicket(client, draft.ticket.threadId, signal);
   if (!object) return { notes: { ofDraft: [], appId: null }, obstacle: "closed" };
   const notes = await readNotes(client, object, draft, signal);
-  return { notes, obstacle: await obstacleOf(client, object, draft, signal) };
+  return { notes, obstacle: await obstacleOf(client, object, draft, signal, until) };
 }
 
 /** Archives notes that were written a moment ago and that nobody needs. */
@@ -62,7 +69,7 @@ async function write(
   draft: OutgoingDraft,
   signal: AbortSignal,
 ): Promise<Delivered & { appId?: string | null }> {
-  const mine = await client.vendor.createNote(
+  const made = await client.vendor.createNote(
     {
       ticketId: draft.ticket.threadId,
       html: noteHtml(draft, { maxLength: maxNote }),
@@ -71,7 +78,8 @@ async function write(
     },
     signal,
   );
-  const { notes, obstacle } = await look(client, draft, signal);
+  const { id: mine, createdAt } = made;
+  const { notes, obstacle } = await look(client, draft, signal, createdAt);
   if (obstacle) {
     await archive(client, [mine], signal);
     return { skipped: obstacle };

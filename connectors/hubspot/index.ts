@@ -12,8 +12,8 @@ export const hubspot = defineConnector({
   core: "^1.3",
   config: hubspotConfig,
   cursor: hubspotCursor,
-  // What one node makes of the account's limits, which `quota` keeps for all of them.
-  limits: { requests: 190, perMs: 10_000, concurrency: 10 },
+  // More than any account allows: its own limits are kept by `quota`.
+  limits: { requests: 5_000, perMs: 10_000, concurrency: 10 },
   quota: quotaOf,
   open: async (ctx, signal) => openClient(ctx, signal),
   check,

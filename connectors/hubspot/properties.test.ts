@@ -84,3 +84,20 @@ test("a value that HubSpot does not take is told to the log, and the draft stays
   expect(await account.put(draft)).toMatchObject({ created: true });
   expect(account.journal.lines.some((line) => line.includes("does not take the values"))).toBe(true);
 });
+
+test("a person who chooses between our look and our write gets their choice back, also after a break in between", async () => {
+  const account = await openAccount({ config: { fields } });
+  const { draft, ticketId } = written(account, { labels: sure });
+  let patches = 0;
+  account.fake.onBeforeWrite = (what) => {
+    if (what === "patch-ticket" && ++patches === 1)
+      account.fake.agentSets(ticketId, "hs_ticket_priority", "LOW");
+  };
+  let reads = 0;
+  account.fake.fault = (operation) => (patches > 0 && operation === "read" && ++reads < 4 ? 503 : null);
+  await account.put(draft).catch(() => undefined);
+  account.fake.fault = null;
+  expect(await account.put(draft)).toMatchObject({ created: false });
+  expect(account.fake.ticket(ticketId).properties.hs_ticket_priority).toBe("LOW");
+  expect(account.fake.notes()).toHaveLength(1);
+});

@@ -3,6 +3,7 @@ import type { OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { describeError, isConnectorError, kindOf } from "../../plugins/contract/errors.ts";
 import type { HubspotClient } from "./client.ts";
 import type { Field } from "./config.ts";
+import type { HistoryEntry } from "./schemas.ts";
 import { historyOf, isByPerson, type Ticket, ticketRequest, toTicket } from "./ticket.ts";
 import { orNull } from "./vendor.ts";
 
@@ -19,6 +20,9 @@ function wishes(
   });
 }
 
+const isOwn = ({ sourceType, sourceId }: HistoryEntry, appId: string | null) =>
+  appId !== null && sourceType.toUpperCase() === "INTEGRATION" && sourceId === appId;
+
 /**
  * Whether a property may be set. Free is one that nobody has set, and that no person has set or emptied; what we set
  * ourselves may be set anew.
@@ -30,12 +34,61 @@ function isFree(ticket: Ticket, property: string, appId: string | null): boolean
   if (history.some(isByPerson)) return false;
   if (value === "") return true;
   const [newest] = history;
-  return appId !== null && newest?.sourceType.toUpperCase() === "INTEGRATION" && newest.sourceId === appId;
+  return newest !== undefined && isOwn(newest, appId);
 }
 
 /**
- * Sets what the labels ask for, where it is free. HubSpot has no update on a condition, so the ticket is read right before.
- * A value that HubSpot will not take is told to the log: the draft is worth more.
+ * A person's choice that our value lies over: it was made between our look and our write. Undefined where there is none.
+ * We never write where a person has chosen, so nothing else looks like this.
+ */
+function coveredChoice(ticket: Ticket, property: string, appId: string | null): string | undefined {
+  const [newest, ...older] = historyOf(ticket, property);
+  if (!newest || !isOwn(newest, appId)) return undefined;
+  const chosen = older.find(isByPerson)?.value ?? undefined;
+  return chosen === newest.value ? undefined : chosen;
+}
+
+async function read(client: HubspotClient, id: string, signal: AbortSignal): Promise<Ticket | null> {
+  const object = await orNull(client.vendor.readObject("tickets", id, ticketRequest(client), signal));
+  return object && toTicket(object);
+}
+
+/** Values that HubSpot will not take are told to the log: the draft is worth more. */
+async function patch(
+  client: HubspotClient,
+  ticket: Ticket,
+  properties: Record<string, string>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await client.vendor.patchTicket(ticket.id, properties, signal);
+  } catch (error) {
+    const isFinal = kindOf(error) === "permanent" || (isConnectorError(error) && error.status === 403);
+    if (!isFinal) throw error;
+    client.ctx.log.warn(
+      "HubSpot does not take the values of a ticket's properties: see `fields` in the config",
+      { ticket: ticket.id, properties: Object.keys(properties), error: describeError(error) },
+    );
+  }
+}
+
+/** Gives people back what they chose in the moment of our write. */
+async function giveBack(
+  client: HubspotClient,
+  ticket: Ticket,
+  appId: string | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const covered = client.fields.flatMap(({ property }) => {
+    const value = coveredChoice(ticket, property, appId);
+    return value === undefined ? [] : [[property, value] as const];
+  });
+  if (covered.length > 0) await patch(client, ticket, Object.fromEntries(covered), signal);
+}
+
+/**
+ * Sets what the labels ask for, where it is free. HubSpot has no update on a condition, so the ticket is read right before,
+ * and once more right after: a choice that a person made in between is put back.
  * @throws ConnectorError where it may work later
  */
 export async function setProperties(
@@ -47,26 +100,16 @@ export async function setProperties(
   const wanted = wishes(client, draft);
   if (wanted.length === 0) return;
   const id = draft.ticket.threadId;
-  const object = await orNull(client.vendor.readObject("tickets", id, ticketRequest(client), signal));
-  if (!object) return;
-  const ticket = toTicket(object);
+  const ticket = await read(client, id, signal);
+  if (!ticket) return;
+  // An attempt before may have broken off between the two.
+  await giveBack(client, ticket, appId, signal);
   const free = wanted.filter(({ field: { property }, value }) => {
-    return object.properties[property] !== value && isFree(ticket, property, appId);
+    return ticket.object.properties[property] !== value && isFree(ticket, property, appId);
   });
   if (free.length === 0) return;
   const properties = Object.fromEntries(free.map(({ field, value }) => [field.property, value]));
-  try {
-    await client.vendor.patchTicket(id, properties, signal);
-  } catch (error) {
-    const isFinal = kindOf(error) === "permanent" || (isConnectorError(error) && error.status === 403);
-    if (!isFinal) throw error;
-    client.ctx.log.warn(
-      "HubSpot does not take the values of a ticket's properties: see `fields` in the config",
-      {
-        ticket: id,
-        properties: Object.keys(properties),
-        error: describeError(error),
-      },
-    );
-  }
+  await patch(client, ticket, properties, signal);
+  const after = await read(client, id, signal);
+  if (after) await giveBack(client, after, appId, signal);
 }

@@ -144,7 +144,7 @@ function notes(api: Api) {
       return all;
     },
     /** Once: HubSpot has no key by which it would know a repeat. */
-    async createNote({ ticketId, html, at, ownerId }: NewNote, signal: AbortSignal): Promise<string> {
+    createNote({ ticketId, html, at, ownerId }: NewNote, signal: AbortSignal): Promise<CrmObject> {
       const types = [{ associationCategory: "HUBSPOT_DEFINED", associationTypeId: noteToTicket }];
       const json = {
         properties: {
@@ -154,8 +154,7 @@ function notes(api: Api) {
         },
         associations: [{ to: { id: ticketId }, types }],
       };
-      const made = await api.send("POST", `${objects}/notes`, objectSchema, { json, signal, attempts: 1 });
-      return made.id;
+      return api.send("POST", `${objects}/notes`, objectSchema, { json, signal, attempts: 1 });
     },
     async archiveNote(id: string, signal: AbortSignal): Promise<void> {
       const path = `${objects}/notes/${segment(id)}`;

@@ -6,6 +6,7 @@ import { untilAborted } from "../lib/abort.ts";
 import type { LogFor } from "../lib/log.ts";
 import type { Database } from "../store/database.ts";
 import { createConnectorFetch } from "./fetch.ts";
+import { createLocalQuotaKeeper } from "./quota.ts";
 import { createTokens } from "./tokens.ts";
 
 /** For closing a connector, in milliseconds. */
@@ -59,13 +60,14 @@ function tokensOf({ db, verb, onRenewal }: AloneParts, company: string, instance
 
 function contextOf(parts: AloneParts, company: Company, { instance, spec, config }: ConnectorInstance) {
   const { since = new Date() } = parts;
+  const quota = spec.quota?.(config);
   const context: Context<unknown> = {
     company: company.id,
     instance,
     companyName: company.name,
     config,
     log: parts.logFor(`connector ${company.id}/${instance}`),
-    fetch: createConnectorFetch(spec.limits),
+    fetch: createConnectorFetch(spec.limits, quota && createLocalQuotaKeeper(quota)),
     conversations: { read: async () => [], attachment: async () => null },
     tokens: tokensOf(parts, company.id, instance),
     since: async () => since,

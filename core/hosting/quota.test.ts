@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Quota } from "../../plugins/contract/connector.ts";
 import { makeTestStore, type TestStore } from "../testing/store.ts";
 import { createConnectorFetch } from "./fetch.ts";
-import { createQuotaKeeper } from "./quota.ts";
+import { createLocalQuotaKeeper, createQuotaKeeper } from "./quota.ts";
 
 let store: TestStore;
 let url = "";
@@ -128,4 +128,11 @@ test("an account of its own has limits of its own, and an abort ends the wait", 
   const waiting = first(`${url}/tickets`, { signal: abort.signal }).catch((error) => error);
   abort.abort(new Error("the node stops"));
   expect(await waiting).toMatchObject({ message: "the node stops" });
+});
+
+test("without the hub's database a process keeps to the limits by itself", async () => {
+  const limits = { requests: 10_000, perMs: 1_000, concurrency: 100 };
+  const fetch = createConnectorFetch(limits, createLocalQuotaKeeper(quotaOf({ share: 1 })));
+  await Promise.all(Array.from({ length: 8 }, () => fetch(`${url}/search`)));
+  expect(mostWithin(950)).toBeLessThanOrEqual(5);
 });

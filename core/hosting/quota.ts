@@ -2,6 +2,7 @@
 import type { Quota, QuotaNews } from "../../plugins/contract/connector.ts";
 import { ConnectorError, isConnectorError } from "../../plugins/contract/errors.ts";
 import { sleep } from "../lib/abort.ts";
+import { createGate } from "../lib/gate.ts";
 import type { Database } from "../store/database.ts";
 import { ensureQuotas, saveQuotaNews, takeFromQuotas } from "../store/quotas.ts";
 
@@ -29,6 +30,24 @@ function holdOf(quota: Quota, { name, requests, remaining, resetMs }: QuotaNews)
   // An account that few requests are left of at any time, such as one with five a second, is paced by its rate alone.
   if (remaining > Math.floor(most * reserve)) return null;
   return Math.min(resetMs ?? limit.perMs / 4, limit.perMs);
+}
+
+/** Keeps the limits within this process alone, as they were known at first: for a look without the hub's database. */
+export function createLocalQuotaKeeper({ limits, of, share = usualShare }: Quota): QuotaKeeper {
+  const gates = new Map(
+    Object.entries(limits).map(([name, { requests, perMs }]) => [
+      name,
+      createGate({ requests: requests * share, perMs, concurrency: Number.POSITIVE_INFINITY }),
+    ]),
+  );
+  return {
+    async enter({ method, url }, signal) {
+      if (!URL.canParse(url)) return;
+      for (const name of of({ method, url: new URL(url) }))
+        await gates.get(name)?.(async () => undefined, signal);
+    },
+    heed: async () => undefined,
+  };
 }
 
 export function createQuotaKeeper(db: Database, quota: Quota): QuotaKeeper {

@@ -7,6 +7,7 @@ import { skip } from "../store/progress.ts";
 import { createCommits } from "./commits.ts";
 import { labelsOf } from "./draft.ts";
 import type { Attempted } from "./failures.ts";
+import { recordLateOutcome } from "./replies.ts";
 import { companyOf, handleClaimed, type StepParts } from "./step.ts";
 
 export interface DeliverParts extends StepParts {
@@ -52,6 +53,7 @@ export function createDeliverHandler(parts: DeliverParts): Handler {
     async (deliveries) => {
       const moved = await saveDeliveries(db, deliveries);
       metrics.count("deskwire.messages.ended", { outcome: "delivered" }, moved.length);
+      for (const { id, replied } of moved) if (replied) await recordLateOutcome(db, id);
       return deliveries.map(() => undefined);
     },
     { patience: signal },

@@ -4,7 +4,7 @@ import { saveClassifications } from "../store/classifications.ts";
 import type { Database } from "../store/database.ts";
 import { saveDeliveries, saveDrafts } from "../store/drafts.ts";
 import { newMessage, noClaim, openTestStore, storeMessages } from "../testing/store.ts";
-import { compareReply, NoOpenDraft, recordReply } from "./replies.ts";
+import { compareReply, NoOpenDraft, recordLateOutcome, recordReply } from "./replies.ts";
 
 const source = { company: "acme", connector: "api" };
 const draftText = "Hello Ann,\n\nyour parcel is on its way.\n\nKind regards";
@@ -110,6 +110,21 @@ test("a draft that is not known to have arrived is what a reply was made from on
   expect(other?.outcome).toMatchObject({ draftId: delivered, kind: "not-used" });
   expect((await record(db, { text: "0123456789 ".repeat(20) }))?.outcome).toBeNull();
   expect((await record(db, {}))?.outcome).toMatchObject({ draftId, kind: "sent-unchanged" });
+});
+
+test("an agent who was faster than the record of the delivery has their reply matched once that is there", async () => {
+  const { db } = await openTestStore();
+  const draftId = await makeDraft(db, false);
+  const text = "0123456789 ".repeat(20);
+  expect((await record(db, { text }))?.outcome).toBeNull();
+  const [row] = await db.query<{ id: string }>("m", "SELECT message_id AS id FROM drafts", []);
+  const messageId = row?.id ?? "";
+  const delivery = { messageId, auditId: newId(), connector: "api", externalId: "note", created: true };
+  expect(await saveDeliveries(db, [delivery])).toEqual([{ id: messageId, replied: true }]);
+  await recordLateOutcome(db, messageId);
+  await recordLateOutcome(db, messageId);
+  const outcomes = await db.query("o", "SELECT draft_id AS id, kind FROM outcomes", []);
+  expect(outcomes).toEqual([{ id: draftId, kind: "not-used" }]);
 });
 
 test("a reply that names its draft came from it, wherever that draft is", async () => {

@@ -3,8 +3,9 @@ import { distance } from "fastest-levenshtein";
 import type { AgentReply } from "../../plugins/contract/events.ts";
 import { newId } from "../lib/ids.ts";
 import { audit } from "../store/audit.ts";
-import type { Runner } from "../store/database.ts";
+import type { Database, Runner } from "../store/database.ts";
 import {
+  findLateReply,
   findOpenDrafts,
   insertOutcome,
   insertReply,
@@ -118,4 +119,21 @@ export async function recordReply(
     },
   ]);
   return { ...stored, outcome };
+}
+
+/**
+ * Gives a draft its outcome where an agent has answered with it before its delivery was recorded: the note was there, and
+ * what the connector still had to do took longer than the agent.
+ */
+export async function recordLateOutcome(db: Database, messageId: string): Promise<void> {
+  await db.transaction(async (runner) => {
+    const late = await findLateReply(runner, messageId);
+    if (!late) return;
+    const { company, draftId, draftText, replyId, ticketId, text, quoted, agent } = late;
+    const compared = compareReply(draftText, { text, quoted: quoted ?? undefined }, false);
+    if (!(await insertOutcome(runner, { company, draftId, replyId, ...compared }))) return;
+    const detail = { ticketId, outcome: { draftId, ...compared } };
+    const actor = `agent:${agent ?? "unknown"}`;
+    await audit(runner, [{ company, actor, action: "reply.recorded", subject: replyId, detail }]);
+  });
 }

@@ -189,9 +189,16 @@ export interface Delivery {
   created: boolean;
 }
 
-/** Marks messages as delivered and writes it down in the audit log, in one statement. @returns the ids of those that moved */
-export async function saveDeliveries(runner: Runner, items: Delivery[]): Promise<string[]> {
-  const rows = await runner.query<{ id: string }>(
+/** A message that is delivered now. */
+export interface DeliveredNow {
+  id: string;
+  /** An agent's reply has come in while the draft was on its way. */
+  replied: boolean;
+}
+
+/** Marks messages as delivered and writes it down in the audit log, in one statement. @returns those that moved */
+export async function saveDeliveries(runner: Runner, items: Delivery[]): Promise<DeliveredNow[]> {
+  return runner.query<DeliveredNow & Record<string, unknown>>(
     "save-deliveries",
     `WITH i AS MATERIALIZED (
        SELECT * FROM json_to_recordset($1::json) AS i("messageId" uuid, "auditId" uuid, connector text,
@@ -200,15 +207,15 @@ export async function saveDeliveries(runner: Runner, items: Delivery[]): Promise
        UPDATE progress p SET stage = 'delivered', outcome = 'delivered', delivered_as = i."externalId", error = NULL,
          ended_at = clock_timestamp(), claimed_until = NULL
        FROM i WHERE p.message_id = i."messageId" AND p.stage = 'drafted' AND ${isOpen}
-       RETURNING p.message_id, p.company
+       RETURNING p.message_id, p.company, p.ticket_id
      ), noted AS (
        INSERT INTO audit_log (id, company, actor, action, subject, detail)
        SELECT i."auditId", m.company, 'hub', 'draft.delivered', m.message_id::text,
          jsonb_build_object('connector', i.connector, 'externalId', i."externalId", 'created', i.created)
        FROM moved m JOIN i ON i."messageId" = m.message_id
      )
-     SELECT message_id AS id FROM moved`,
+     SELECT message_id AS id, EXISTS (SELECT 1 FROM messages n WHERE n.ticket_id = moved.ticket_id
+       AND n.id > moved.message_id AND n.sender = 'agent') AS replied FROM moved`,
     [JSON.stringify(items)],
   );
-  return rows.map((row) => row.id);
 }

@@ -76,7 +76,7 @@ test("a message goes through its stages, and each step that is repeated does not
     { id, attempts: 0, overtakenBy: null },
   ]);
   expect(await saveDrafts(db, [drafted(id)], noClaim)).toEqual([]);
-  expect(await saveDeliveries(db, [delivered(id)])).toEqual([id]);
+  expect(await saveDeliveries(db, [delivered(id)])).toEqual([{ id, replied: false }]);
   expect(await saveDeliveries(db, [delivered(id)])).toEqual([]);
   expect(await progressOf(db, id)).toMatchObject({ stage: "delivered", outcome: "delivered" });
   for (const table of ["classifications", "drafts", "audit_log"]) expect(await count(db, table)).toBe(1);

@@ -131,6 +131,33 @@ export async function findOpenDrafts(
   );
 }
 
+/** A draft, and the first reply after its message that no draft is known for. */
+export interface LateReply {
+  draftId: string;
+  draftText: string;
+  company: string;
+  ticketId: string;
+  replyId: string;
+  text: string;
+  quoted: string | null;
+  agent: string | null;
+}
+
+/** @returns null where the draft has its outcome, or there is no such reply */
+export async function findLateReply(runner: Runner, messageId: string): Promise<LateReply | null> {
+  const [row] = await runner.query<LateReply & Record<string, unknown>>(
+    "find-late-reply",
+    `SELECT d.id AS "draftId", d.text AS "draftText", d.company, d.ticket_id AS "ticketId", r.id AS "replyId", r.text,
+       r.quoted, r.author_name AS agent
+     FROM drafts d JOIN messages r ON r.ticket_id = d.ticket_id AND r.id > d.message_id AND r.sender = 'agent'
+     WHERE d.message_id = $1 AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.draft_id = d.id)
+       AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.reply_id = r.id)
+     ORDER BY r.id LIMIT 1`,
+    [messageId],
+  );
+  return row ?? null;
+}
+
 export interface Outcome {
   draftId: string;
   company: string;

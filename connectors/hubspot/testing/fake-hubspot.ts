@@ -109,6 +109,8 @@ export async function startFakeHubspot(options: FakeOptions = {}): Promise<FakeH
     scopes: [...allScopes],
     forbidden: new Set(),
     onBeforeWrite: null,
+    onAfterWrite: null,
+    fault: null,
     holds(end) {
       const { promise, resolve } = Promise.withResolvers<void>();
       held.set(end, promise);

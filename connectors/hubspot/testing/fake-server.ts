@@ -22,6 +22,10 @@ export interface FakeState {
   readonly forbidden: Set<string>;
   /** Called before a request that writes is carried out. */
   onBeforeWrite: ((what: string) => void | Promise<void>) | null;
+  /** Called when a request that writes was carried out, and its answer is on the way. */
+  onAfterWrite: ((what: string) => void) | null;
+  /** Answers instead of the API with a status; "drop": the work is done, and the connection breaks off. */
+  fault: ((operation: string) => number | "drop" | null) | null;
 }
 
 export interface Surroundings extends CrmOptions {
@@ -61,14 +65,15 @@ async function carryOut(state: FakeState, around: Surroundings, asked: Asked): P
   const { operation, parts } = asked;
   if (operation.name === "file")
     return { status: 302, headers: { location: `${around.fileHost}/${parts[0]}` } };
-  if (["create-note", "patch-ticket", "archive-note"].includes(operation.name))
-    await state.onBeforeWrite?.(operation.name);
-  return (
+  const isWrite = ["create-note", "patch-ticket", "archive-note"].includes(operation.name);
+  if (isWrite) await state.onBeforeWrite?.(operation.name);
+  const reply =
     answerOAuth(state.oauth, asked, state.scopes) ??
     answerCrm(state.store, asked, around) ??
     answerInbox(state.store, asked, around.listPage) ??
-    notFound
-  );
+    notFound;
+  if (isWrite) state.onAfterWrite?.(operation.name);
+  return reply;
 }
 
 export async function answer(
@@ -86,11 +91,15 @@ export async function answer(
     state.violations.push(asked.violation);
     return invalid(asked.violation);
   }
+  const fault = state.fault?.(asked.operation.name) ?? null;
+  if (typeof fault === "number")
+    return { status: fault, headers: { "retry-after": "1" }, body: { status: "error" } };
   const limited = around.gate.enter(asked);
   if ("status" in limited) return limited;
   const refusal = refusalOf(state, around, asked, pathname, request.headers.authorization);
   if (refusal) return refusal;
   await around.held.get([...around.held.keys()].find((end) => pathname.endsWith(end)) ?? "");
   const reply = await carryOut(state, around, asked);
+  if (fault === "drop") request.socket.destroy();
   return { ...reply, headers: { ...limited.headers, ...reply.headers } };
 }

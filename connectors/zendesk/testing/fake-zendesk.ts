@@ -139,8 +139,11 @@ export async function startFakeZendesk(options: FakeOptions = {}): Promise<FakeZ
     requests.push(`${call.method} ${call.path}`);
     await fake.delay?.(call);
     const fault = fake.fault?.(call) ?? null;
-    if (typeof fault === "number")
-      return void response.writeHead(fault, { "content-type": "application/json" }).end("{}");
+    if (typeof fault === "number") {
+      const wait = fault === 429 ? { "retry-after": "1" } : {};
+      response.writeHead(fault, { "content-type": "application/json", ...wait }).end("{}");
+      return;
+    }
     try {
       const { status, json, headers } = answer(call, request.headers.authorization);
       if (fault === "drop") return void request.socket.destroy();
