@@ -47,6 +47,7 @@ const blocks: Record<string, readonly Rule[]> = {
       (value) => ["draft", "internal-note", "reply"].includes(String(value)),
     ],
     ["deliver.put", "a function", isFunction],
+    ["deliver.find", "a function, or nothing", optional(isFunction)],
     ["deliver.send", "a function, or nothing", optional(isFunction)],
   ],
 };

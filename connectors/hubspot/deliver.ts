@@ -116,3 +116,14 @@ export async function put(
   await setProperties(client, draft, appId, signal);
   return { externalId, created };
 }
+
+/** Looks for a note that an attempt before may have left. A ticket that is gone has none. */
+export async function find(
+  client: HubspotClient,
+  draft: OutgoingDraft,
+  signal: AbortSignal,
+): Promise<{ externalId: string } | null> {
+  const object = await readTicket(client, draft.ticket.threadId, signal);
+  const [there] = object ? (await readNotes(client, object, draft, signal)).ofDraft : [];
+  return there === undefined ? null : { externalId: there };
+}

@@ -3,7 +3,7 @@ import { defineConnector } from "../../plugins/contract/connector.ts";
 import { check } from "./check.ts";
 import { openClient } from "./client.ts";
 import { hubspotConfig, quotaOf } from "./config.ts";
-import { put } from "./deliver.ts";
+import { find, put } from "./deliver.ts";
 import { backfill, hubspotCursor, list, pages, reread } from "./pull.ts";
 import { parse, verify } from "./webhook.ts";
 
@@ -20,5 +20,5 @@ export const hubspot = defineConnector({
   close: async () => undefined,
   pull: { pages, backfill, list, reread },
   push: { verify, parse },
-  deliver: { as: "internal-note", put },
+  deliver: { as: "internal-note", put, find },
 });

@@ -17,6 +17,8 @@ describeWith("nats", "an account on two nodes", () => {
     expect(account.messages).toBe(day.messages.size);
     expect(account.replies).toBe(day.replies.length);
     expect(account.corrections).toBe(day.corrections);
-    expect(account.ended.delivered).toBeGreaterThan(500);
+    expect(account.notes).toBe(account.ended.delivered);
+    // Of 500 tickets, all but those whose agents were faster than the draft.
+    expect(account.notes).toBeGreaterThan(450);
   });
 });

@@ -37,8 +37,7 @@ async function look(
   for await (const { comments, users } of commentPages(client, ticket.id, signal)) {
     for (const comment of comments) {
       if (isAt(comment, answered, draft)) return later === undefined ? null : { skipped: later };
-      const own = comment.author_id === me && comment.public === false;
-      if (own && textOf(comment).includes(marker)) return { at: comment.id };
+      if (isNote(comment, marker, me)) return { at: comment.id };
       later = laterOf(comment, ticket, users) ?? later;
     }
   }
@@ -46,6 +45,9 @@ async function look(
 }
 
 const textOf = ({ body, html_body }: RawComment) => `${body ?? ""} ${html_body ?? ""}`;
+
+const isNote = (comment: RawComment, marker: string, me: number | null) =>
+  comment.author_id === me && comment.public === false && textOf(comment).includes(marker);
 
 /** The message that is answered, or what is older. */
 function isAt(comment: RawComment, answered: number | null, draft: OutgoingDraft): boolean {
@@ -170,5 +172,28 @@ export async function putNote(client: Client, draft: OutgoingDraft, signal: Abor
       if (looks >= mostLooks)
         throw new ConnectorError("transient", "the ticket changes all the time", { cause: error });
     }
+  }
+}
+
+/** Looks for a note that an attempt before may have left. A ticket that is gone has none. */
+export async function findNote(
+  client: Client,
+  draft: OutgoingDraft,
+  signal: AbortSignal,
+): Promise<{ externalId: string } | null> {
+  const marker = noteMarker(draft);
+  const me = (await client.me(signal)).id;
+  const answered = commentIdOf(draft.message.externalId);
+  try {
+    for await (const { comments } of commentPages(client, draft.ticket.threadId, signal)) {
+      for (const comment of comments) {
+        if (isNote(comment, marker, me)) return { externalId: externalIdOf(comment.id) };
+        if (isAt(comment, answered, draft)) return null;
+      }
+    }
+    return null;
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
   }
 }

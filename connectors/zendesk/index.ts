@@ -8,7 +8,7 @@ import { check } from "./check.ts";
 import { type Client, openClient, quotaOf } from "./client.ts";
 import { type ZendeskConfig, zendeskConfig } from "./config.ts";
 import { handOver } from "./conversation.ts";
-import { putNote } from "./deliver.ts";
+import { findNote, putNote } from "./deliver.ts";
 import { list } from "./list.ts";
 import { suspendedToEvent } from "./map.ts";
 import { backfill, historyBefore, pages, zendeskCursor } from "./pull.ts";
@@ -49,5 +49,5 @@ export const zendesk = defineConnector({
   close: async () => undefined,
   pull: { pages, backfill, list, reread },
   push: { body: hintSchema, verify, parse },
-  deliver: { as: "internal-note", put: putNote },
+  deliver: { as: "internal-note", put: putNote, find: findNote },
 });

@@ -16,7 +16,9 @@ import { putDraft, unwrap } from "./deliver.ts";
 
 type Put = (draft: OutgoingDraft) => Promise<Delivered>;
 
-async function host(put: Put, open: () => Promise<unknown> = async () => undefined) {
+type Find = (draft: OutgoingDraft) => Promise<{ externalId: string } | null>;
+
+async function host(put: Put, open: () => Promise<unknown> = async () => undefined, find?: Find) {
   const { db } = await openTestStore();
   let calls = 0;
   const spec = defineConnector({
@@ -33,13 +35,15 @@ async function host(put: Put, open: () => Promise<unknown> = async () => undefin
         calls++;
         return put(draft);
       },
+      ...(find && { find: (_: unknown, draft: OutgoingDraft) => find(draft) }),
     },
   });
   const { instances } = hostConnector(db, spec as AnyConnector);
   return {
     instances,
     /** As on its way between nodes. */
-    put: async () => JSON.parse(JSON.stringify(await putDraft(instances, "acme", "desk", makeDraft()))),
+    put: async (fields: Partial<OutgoingDraft> = {}) =>
+      JSON.parse(JSON.stringify(await putDraft(instances, "acme", "desk", { ...makeDraft(), ...fields }))),
     calls: () => calls,
   };
 }
@@ -96,4 +100,21 @@ test("behind a helpdesk that hangs, nobody waits for long", async () => {
   expect(await desk.put()).toMatchObject({ failed: { tried: false } });
   expect(await waiting).toMatchObject({ failed: { tried: false } });
   expect(hanging).toHaveLength(2);
+});
+
+test("a draft that has been overtaken is looked for, and never written", async () => {
+  const there = new Set(["known"]);
+  const find = async ({ idempotencyKey }: OutgoingDraft) =>
+    there.has(idempotencyKey) ? { externalId: "note" } : null;
+  const desk = await host(async () => ({ externalId: "x", created: true }), undefined, find);
+  const overtakenBy = "answered" as const;
+  expect(await desk.put({ idempotencyKey: "known", overtakenBy })).toEqual({
+    externalId: "note",
+    created: false,
+  });
+  expect(await desk.put({ idempotencyKey: "unknown", overtakenBy })).toEqual({ skipped: "answered" });
+  expect(desk.calls()).toBe(0);
+  const plain = await host(async () => ({ externalId: "x", created: true }));
+  expect(await plain.put({ overtakenBy })).toEqual({ skipped: "answered" });
+  expect(plain.calls()).toBe(0);
 });

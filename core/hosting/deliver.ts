@@ -68,13 +68,19 @@ async function put(
   const { spec, client, signal, gate } = await opened(instances, breaker, company, instance);
   const { deliver } = spec;
   if (!deliver) return { externalId: draft.id, created: true };
+  const { overtakenBy } = draft;
+  const act = async (until: AbortSignal): Promise<Delivered> => {
+    if (!overtakenBy) return deliver.put(client, draft, until);
+    const found = (await deliver.find?.(client, draft, until)) ?? null;
+    return found ? { externalId: found.externalId, created: false } : { skipped: overtakenBy };
+  };
   const running = underWay.get(instances) ?? new Map<string, Promise<Delivered>>();
   underWay.set(instances, running);
   const key = JSON.stringify([company, instance, draft.idempotencyKey]);
   const write = async (within: AbortSignal, cutOff?: AbortSignal) => {
     const until = cutOff && firstOf([within, cutOff]);
     try {
-      return await deliver.put(client, draft, until?.signal ?? within);
+      return await act(until?.signal ?? within);
     } catch (error) {
       if (cutOff?.aborted) throw cutOff.reason;
       throw signal.aborted ? new Closing("the connector was closed meanwhile", { cause: error }) : error;

@@ -44,6 +44,7 @@ function toOutgoing(message: MessageToDeliver): OutgoingDraft {
     labels: labelsOf(message.labels),
     sources: message.draft.sources,
     writtenBy: message.draft.writtenBy,
+    ...(message.overtakenBy && { overtakenBy: message.overtakenBy }),
   };
 }
 
@@ -82,5 +83,8 @@ export function createDeliverHandler(parts: DeliverParts): Handler {
       const { id: messageId, connector } = message;
       await saves.add({ messageId, auditId: newId(), connector, externalId, created });
     },
+    // An attempt whose end nobody knows may have brought the draft to the agents, and one of them have answered with it.
+    ({ company, connector }) =>
+      directory.get(company)?.connectors.get(connector)?.spec.deliver?.find !== undefined,
   );
 }

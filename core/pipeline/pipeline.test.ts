@@ -5,7 +5,7 @@ import { ConnectorError } from "../../plugins/contract/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { Unavailable } from "../lib/unavailable.ts";
 import { revive } from "../store/progress.ts";
-import { testCompany, testDirectory } from "../testing/company.ts";
+import { testCompany, testDirectory, testInstance } from "../testing/company.ts";
 import {
   classified,
   classifyAll,
@@ -173,6 +173,34 @@ test("an agent who answers before the delivery makes the draft needless", async 
   await eventually(async () => (await tally(db)).skipped === 1, "skipped");
   expect(await progressOf(db, id)).toMatchObject({ stage: "drafted", reason: "answered" });
   expect(helpdesk.calls.size).toBe(0);
+});
+
+test("where an agent has answered, a connector that can look is asked whether the draft was there before", async () => {
+  const { db } = await openTestStore();
+  const spec = { deliver: { as: "internal-note", put: () => undefined, find: () => undefined } };
+  const asked: Array<string | undefined> = [];
+  const directory = testDirectory(testCompany("acme", [testInstance("api", spec as never)]));
+  const { queue } = startTestPipeline(
+    db,
+    {
+      draft: async () => {
+        const reply = { kind: "agent-reply" as const, externalId: newId(), threadId: "t", agent: {} };
+        const from = { company: "acme", connector: "api" };
+        await recordReply(db, from, { ...reply, text: "On its way." }, "agent:Kim");
+        return draftResult("On its way.");
+      },
+      put: async ({ overtakenBy, text }) => {
+        asked.push(overtakenBy);
+        return text === "On its way." ? { externalId: "note", created: false } : { skipped: "answered" };
+      },
+    },
+    { directory },
+  );
+  const [id] = (await storeMessages(db, [newMessage({ threadId: "t" })])) as [string];
+  await queue.publish("classify", toItems([id]));
+  await eventually(async () => (await tally(db)).delivered === 1, "delivered");
+  expect(asked).toEqual(["answered"]);
+  expect(await db.query("late", "SELECT kind FROM outcomes", [])).toEqual([{ kind: "sent-unchanged" }]);
 });
 
 test("a draft that the helpdesk says was edited is left alone", async () => {

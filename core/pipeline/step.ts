@@ -131,12 +131,14 @@ class Claimed extends Error {}
 /**
  * Claims a batch, loads it and ends what has been overtaken; the rest goes to `work`, one by one, each with its claim
  * held until it is done. What the step before has passed on within the node is claimed and loaded already.
+ * @param isFollowedUp whether a message goes to `work` although it has been overtaken
  */
 export function handleClaimed<Message extends StepMessage>(
   step: Step,
   parts: StepParts,
   load: (ids: string[]) => Promise<Array<Omit<Message, keyof Attempted> & { id: string }>>,
   work: (message: Message) => Promise<void>,
+  isFollowedUp: (message: Message) => boolean = () => false,
 ): (items: QueueItem[]) => Array<Promise<void>> {
   const { db, claims, metrics, log, signal } = parts;
   const failures = createStepFailures(step, parts);
@@ -152,14 +154,16 @@ export function handleClaimed<Message extends StepMessage>(
   };
 
   const endOvertaken = async (messages: Message[]): Promise<Message[]> => {
-    const overtaken = messages.flatMap(({ id, overtakenBy }) =>
-      overtakenBy ? [{ id, reason: overtakenBy }] : [],
-    );
+    const overtaken = messages.flatMap((message) => {
+      const { id, overtakenBy } = message;
+      return overtakenBy && !isFollowedUp(message) ? [{ id, reason: overtakenBy }] : [];
+    });
     if (overtaken.length === 0) return messages;
     const ended = await skip(db, overtaken);
     metrics.count("deskwire.messages.ended", { outcome: "skipped" }, ended.length);
     for (const { id } of overtaken) claims.drop(step, id);
-    return messages.filter(({ overtakenBy }) => !overtakenBy);
+    const gone = new Set(overtaken.map(({ id }) => id));
+    return messages.filter(({ id }) => !gone.has(id));
   };
 
   const claimAndLoad = async (ids: string[]) => {

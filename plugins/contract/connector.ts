@@ -254,6 +254,8 @@ export interface OutgoingDraft {
   readonly sources: ReadonlyArray<{ title: string; path: string; url?: string }>;
   /** The model's name, or `offline` where no LLM wrote it. */
   readonly writtenBy: string;
+  /** Set where something has come after the message meanwhile: such a draft goes to `find`, never to `put`. */
+  readonly overtakenBy?: "answered" | "superseded" | undefined;
 }
 
 /** A reply that an agent approved, on its way to the requester. */
@@ -342,6 +344,11 @@ export interface ConnectorSpec<
   readonly deliver?: {
     readonly as: "draft" | "internal-note" | "reply";
     put(client: Client, draft: OutgoingDraft, signal: AbortSignal): Promise<Delivered>;
+    /**
+     * Tells whether the draft is there, from an attempt whose end nobody knows, and writes nothing: asked where an agent
+     * has answered meanwhile, so that the answer is matched with the draft that it came from.
+     */
+    find?(client: Client, draft: OutgoingDraft, signal: AbortSignal): Promise<{ externalId: string } | null>;
     /** Brings an agent's approved reply to the requester, where the core is told of it first. Once per `externalId`. */
     send?(client: Client, reply: OutgoingReply, signal: AbortSignal): Promise<void>;
   };

@@ -45,6 +45,7 @@ export interface KitHost {
   /** @param config another one than the connector's own, for `verify` alone */
   receive(request: RawRequest, config?: unknown): Promise<Received>;
   put(draft: OutgoingDraft, signal?: AbortSignal): Promise<Delivered>;
+  find(draft: OutgoingDraft): Promise<{ externalId: string } | null>;
   send(reply: OutgoingReply, signal?: AbortSignal): Promise<void>;
   /**
    * Aborts the connector's signals and closes it; the next use opens it again, with the same memory. As in the core, an
@@ -172,6 +173,12 @@ export function createKitHost(spec: AnyConnector, rawConfig: unknown, journal: J
         attempt.then(done, done);
       }
       return untilAborted(attempt, within);
+    },
+    async find(draft) {
+      const { client, abort } = open();
+      const ready = await client;
+      const within = AbortSignal.any([abort.signal, AbortSignal.timeout(deliveryMs)]);
+      return noted("deliver.find", async () => (await spec.deliver?.find?.(ready, draft, within)) ?? null);
     },
     async send(reply, signal) {
       const { client, abort } = open();

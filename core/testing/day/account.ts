@@ -9,8 +9,6 @@ export interface DayAccount {
   messages: number;
   /** Notes at the helpdesk. */
   notes: number;
-  /** Those among them that a kill kept out of the history. */
-  unrecorded: number;
   /** What became of messages in the history: delivered, or skipped for which reason. */
   ended: Record<string, number>;
   replies: number;
@@ -85,28 +83,18 @@ function faultsOfMessages(
       faults.push(
         `the message ${key} counts as delivered as ${deliveredAs}, and its note is ${notes.get(key)}`,
       );
-    if (ended === "superseded" && notes.has(key))
-      faults.push(`the message ${key} counts as superseded, and has a note`);
+    if (ended !== "delivered" && notes.has(key))
+      faults.push(`the message ${key} counts as ${ended}, and has a note`);
   }
   return faults;
 }
 
-/**
- * A hub that is killed between a note and its own record of it finds, when it is back, that an agent has answered: it cannot
- * know that the note was there. Then only a reply whose words tell is known to come from the draft.
- */
-function unrecorded(rows: readonly MessageRow[], notes: ReadonlyMap<string, string>): Set<string> {
-  const keys = rows.flatMap(({ text, ended }) => (ended === "answered" ? (keyIn(text) ?? []) : []));
-  return new Set(keys.filter((key) => notes.has(key)));
-}
-
-function faultsOfReplies(day: Day, rows: readonly ReplyRow[], unknown: ReadonlySet<string>): string[] {
+function faultsOfReplies(day: Day, rows: readonly ReplyRow[]): string[] {
   const faults: string[] = [];
   const byId = new Map(rows.map((row) => [row.externalId, row]));
   for (const { replyId, key, kind } of day.replies) {
     const row = byId.get(replyId);
     if (!row) faults.push(`the reply ${replyId} to ${key} is not in the history`);
-    else if (kind === "not-used" && row.kind === null && unknown.has(key ?? "")) continue;
     else if (kind !== null && (row.kind !== kind || keyIn(row.answered) !== key))
       faults.push(
         `the reply ${replyId} to ${key}: expected ${kind}, found ${row.kind} of ${keyIn(row.answered)}`,
@@ -131,13 +119,11 @@ export async function accountFor(desk: DayDesk, hubs: DayHubs, day: Day): Promis
   }
   const messages = await hubs.query<MessageRow>(messagesSql);
   const replies = await hubs.query<ReplyRow>(repliesSql);
-  const unknown = unrecorded(messages, notes);
   const [corrections] = await hubs.query<{ n: number }>("SELECT count(*)::int AS n FROM corrections");
   return {
     tickets: tickets.length,
     messages: messages.length,
     notes: written,
-    unrecorded: unknown.size,
     ended: count(messages.map(({ ended }) => ended ?? "open")),
     replies: replies.length,
     outcomes: count(replies.flatMap(({ kind }) => kind ?? [])),
@@ -145,7 +131,7 @@ export async function accountFor(desk: DayDesk, hubs: DayHubs, day: Day): Promis
     faults: [
       ...tickets.flatMap(({ id, happened }) => faultsIn(id, happened)),
       ...faultsOfMessages(day, messages, notes),
-      ...faultsOfReplies(day, replies, unknown),
+      ...faultsOfReplies(day, replies),
       ...desk.overwritten(),
       ...desk.violations(),
     ],
@@ -164,7 +150,7 @@ export function describeDay(
 ): string {
   return [
     `${account.tickets} tickets in ${seconds.toFixed(0)} s: ${listed(day.manners)}`,
-    `${account.messages} messages of customers: ${listed(account.ended)}; ${account.notes} notes, ${account.unrecorded} of them unrecorded after a kill; ${llmCalls} LLM calls`,
+    `${account.messages} messages of customers: ${listed(account.ended)}; ${account.notes} notes; ${llmCalls} LLM calls`,
     `${account.replies} replies of agents; of drafts: ${listed(account.outcomes)}; ${account.corrections} corrections of ${day.corrections}`,
     `${day.lostWebhooks} webhooks lost; ${requests.all} requests, at most ${requests.most} a period of ${requests.limit} allowed`,
     ...account.faults.slice(0, 40),

@@ -74,6 +74,17 @@ export const deliverFlaws: Flaw[] = [
     }),
   },
   {
+    flaw: "a search for a draft that writes it",
+    caughtBy:
+      "deliver: what an attempt before has written is found, and where there is none nothing is written",
+    spec: withDeliver({
+      async find(client, draft, signal) {
+        const put = await goodPut(client, draft, signal);
+        return "externalId" in put ? { externalId: put.externalId } : null;
+      },
+    }),
+  },
+  {
     flaw: "drafts side by side that get mixed up",
     caughtBy: "deliver: drafts that are put at the same time all arrive, each once",
     spec: putting(oneAtATime()),

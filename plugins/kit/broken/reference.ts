@@ -196,6 +196,11 @@ export const reference = defineConnector({
       if (answered) return { skipped: "answered" };
       return writeOnce(client, `${path}/notes`, { key: draft.idempotencyKey, text: draft.text }, signal);
     },
+    async find(client, draft, signal) {
+      const notes = await notesOf(client, `${caseOf(draft)}/notes`, signal);
+      const there = notes.find(({ key }) => key === draft.idempotencyKey);
+      return there ? { externalId: String(there.id) } : null;
+    },
     async send(client, reply, signal) {
       await writeOnce(
         client,

@@ -30,6 +30,7 @@ function replyFor(stage: Stage, customer: Awaited<ReturnType<Stage["customer"]>>
   };
 }
 
+const finds = (spec: Stage["world"]["spec"]) => spec.deliver?.find !== undefined;
 const sends = (spec: Stage["world"]["spec"]) => spec.deliver?.send !== undefined;
 
 export const deliverRules: Rule[] = [
@@ -134,6 +135,26 @@ export const deliverRules: Rule[] = [
       const isSkipped = "skipped" in delivered && delivered.skipped === "answered";
       ensure(isSkipped || left.length === 0, "a draft lies there, although an agent has answered already");
       ensure(left.length === 0, "it says that it skipped the draft, and has written it");
+    },
+  },
+  {
+    name: "deliver: what an attempt before has written is found, and where there is none nothing is written",
+    covers: "deliver",
+    applies: finds,
+    async run(stage) {
+      const { host } = stage;
+      const customer = await stage.customer();
+      const draft = draftFor(customer);
+      const before = await host.find(draft);
+      ensure(before === null, `it finds a draft that was never written: ${JSON.stringify(before)}`);
+      const missing = await foundWith(stage, draft.text);
+      ensure(missing.length === 0, "it was to look for the draft, and has written it");
+      const put = await host.put(draft);
+      await host.close(stage.patience.promptMs);
+      const after = await host.find(draft);
+      const id = "externalId" in put ? put.externalId : undefined;
+      ensure(after?.externalId === id, `put as ${id}, it is found as ${JSON.stringify(after)}`);
+      await ensureOnce(stage, draft.text, "looked for,");
     },
   },
   {
