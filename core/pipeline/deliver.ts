@@ -44,6 +44,7 @@ function toOutgoing(message: MessageToDeliver): OutgoingDraft {
     labels: labelsOf(message.labels),
     sources: message.draft.sources,
     writtenBy: message.draft.writtenBy,
+    notes: message.draft.notes,
     ...(message.overtakenBy && { overtakenBy: message.overtakenBy }),
   };
 }

@@ -58,9 +58,9 @@ type Message = MessageToDraft & Attempted;
 /** What the delivery works on: the draft in place of the conversation that it was written from. */
 function toDeliver(
   { conversation: _, ...message }: Message,
-  { id, text, language, writtenBy, sources }: NewDraft,
+  { id, text, language, writtenBy, sources, notes }: NewDraft,
 ): MessageToDeliver {
-  return { ...message, draft: { id, text, language, writtenBy, sources } };
+  return { ...message, draft: { id, text, language, writtenBy, sources, notes } };
 }
 
 export function createDraftHandler(parts: DraftParts): Handler {

@@ -200,7 +200,9 @@ test("where an agent has answered, a connector that can look is asked whether th
   await queue.publish("classify", toItems([id]));
   await eventually(async () => (await tally(db)).delivered === 1, "delivered");
   expect(asked).toEqual(["answered"]);
-  expect(await db.query("late", "SELECT kind FROM outcomes", [])).toEqual([{ kind: "sent-unchanged" }]);
+  const outcomes = () => db.query("late", "SELECT kind FROM outcomes", []);
+  await eventually(async () => (await outcomes()).length > 0, "the reply is matched");
+  expect(await outcomes()).toEqual([{ kind: "sent-unchanged" }]);
 });
 
 test("a draft that the helpdesk says was edited is left alone", async () => {

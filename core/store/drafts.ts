@@ -135,6 +135,7 @@ export type MessageToDeliver = MessageInTicket &
       language: string | null;
       writtenBy: string;
       sources: DraftSource[];
+      notes: string[];
     };
   };
 
@@ -171,7 +172,7 @@ export async function loadToDeliver(runner: Runner, ids: string[]): Promise<Mess
   return runner.query<MessageToDeliver & { id: string }>(
     "load-to-deliver",
     `SELECT ${inTicket}, ${labelled}, json_build_object('id', d.id, 'text', d.text, 'language', d.language, 'writtenBy',
-       d.written_by, 'sources', d.sources) AS draft
+       d.written_by, 'sources', d.sources, 'notes', d.notes) AS draft
      FROM messages m JOIN tickets t ON t.id = m.ticket_id JOIN drafts d ON d.message_id = m.id
      LEFT JOIN classifications c ON c.message_id = m.id
      WHERE m.id = ANY($1::uuid[])`,

@@ -254,6 +254,8 @@ export interface OutgoingDraft {
   readonly sources: ReadonlyArray<{ title: string; path: string; url?: string }>;
   /** The model's name, or `offline` where no LLM wrote it. */
   readonly writtenBy: string;
+  /** What agents should know before they send it, such as a point that the model was not sure of. */
+  readonly notes?: readonly string[];
   /** Set where something has come after the message meanwhile: such a draft goes to `find`, never to `put`. */
   readonly overtakenBy?: "answered" | "superseded" | undefined;
 }

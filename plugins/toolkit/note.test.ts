@@ -89,6 +89,18 @@ test("sources without end do not crowd out the draft", () => {
   expect(note).toContain(noteMarker(draftOf()));
 });
 
+test("what agents should know before they send it stands below the draft, as text", () => {
+  const note = noteHtml(draftOf({ notes: ["Please check: is it <b>14</b> days?"] }));
+  expect(note).toContain(
+    "<p>Before you send it:</p><ul><li>Please check: is it &lt;b&gt;14&lt;/b&gt; days?</li></ul>",
+  );
+  const many = noteHtml(draftOf({ notes: Array.from({ length: 90 }, () => "&".repeat(9_000)) }), {
+    maxLength: 9_000,
+  });
+  expect(many.length).toBeLessThanOrEqual(9_000);
+  expect(many).toContain("it is on its way.");
+});
+
 test("a marker is the same for each attempt, another one for another draft, and found in any note", () => {
   const marker = noteMarker(draftOf());
   expect(noteMarker(draftOf({ text: "another try" }))).toBe(marker);

@@ -53,6 +53,18 @@ export function textToHtml(text: string): string {
     .join("");
 }
 
+/** They come from a model: at most so many, and of each so many characters. */
+const mostNotes = 10;
+const noteLength = 500;
+
+function notesList({ notes = [] }: OutgoingDraft): string {
+  if (notes.length === 0) return "";
+  const items = notes
+    .slice(0, mostNotes)
+    .map((note) => `<li>${escapeHtml(beginning(note, noteLength))}</li>`);
+  return `<p>Before you send it:</p><ul>${items.join("")}</ul>`;
+}
+
 const percent = (label: Label) => `${label.value} (${Math.round(label.confidence * 100)} %)`;
 
 function labelsLine({ labels }: OutgoingDraft): string {
@@ -95,9 +107,9 @@ export function noteHtml(draft: OutgoingDraft, options: NoteOptions = {}): strin
   const { maxLength = usualLength, remark = usualRemark } = options;
   const head = "<p><strong>Suggested reply</strong></p>";
   const origin = `<p>${escapeHtml(`Drafted by Deskwire (${draft.writtenBy}) · ${noteMarker(draft)}`)}</p>`;
-  const sources = sourcesList(draft);
-  // Sources are there for the draft, and may not crowd it out.
-  const foot = `<hr>${labelsLine(draft)}${sources.length > maxLength / 2 ? "" : sources}${origin}`;
+  // What stands below is there for the draft, and may not crowd it out.
+  const below = [notesList(draft), labelsLine(draft), sourcesList(draft)];
+  const foot = `<hr>${below.filter((part) => part.length <= maxLength / 4).join("")}${origin}`;
   const room = maxLength - head.length - foot.length;
   let body = textToHtml(draft.text);
   // A letter becomes six at most, and a line break four: halving ends soon.

@@ -106,6 +106,7 @@ function noticeText(draft: OutgoingDraft, reply: ComposedMail, original: string)
       labels && `Priority: ${percent(labels.priority)}`,
       labels && `Department: ${percent(labels.department)}`,
       `Written by: ${oneLine(draft.writtenBy)}`,
+      ...(draft.notes ?? []).map((note) => `Note: ${oneLine(note)}`),
       ...sources.map(({ title, path, url }) => `Source: ${oneLine(title)} (${oneLine(url ?? path)})`),
     ]
       .filter(Boolean)
