@@ -1,5 +1,6 @@
 /** Deliver: each draft into the helpdesk that its message came from, once. */
 import type { Delivered, OutgoingDraft } from "../../plugins/contract/connector.ts";
+import { type ErrorKind, kindOf } from "../../plugins/contract/errors.ts";
 import { newId, ticketCode } from "../lib/ids.ts";
 import type { Handler } from "../queue/queue.ts";
 import { type Delivery, loadToDeliver, type MessageToDeliver, saveDeliveries } from "../store/drafts.ts";
@@ -17,6 +18,8 @@ export interface DeliverParts extends StepParts {
    */
   put(company: string, connector: string, draft: OutgoingDraft, signal: AbortSignal): Promise<Delivered>;
 }
+
+const lookingIsNoUse: ReadonlySet<ErrorKind> = new Set(["auth", "config", "permanent"]);
 
 function toOutgoing(message: MessageToDeliver): OutgoingDraft {
   const { name, email, externalId } = message.requester;
@@ -69,13 +72,24 @@ export function createDeliverHandler(parts: DeliverParts): Handler {
     { patience: signal },
   );
 
+  /** Where the helpdesk lets nobody look, what has been overtaken ends as such instead of waiting for days. */
+  const putOrSkip = async (company: string, message: MessageToDeliver): Promise<Delivered> => {
+    const { overtakenBy } = message;
+    try {
+      return await put(company, message.connector, toOutgoing(message), signal);
+    } catch (error) {
+      if (!overtakenBy || !lookingIsNoUse.has(kindOf(error))) throw error;
+      return { skipped: overtakenBy };
+    }
+  };
+
   return handleClaimed<MessageToDeliver & Attempted>(
     "deliver",
     parts,
     (ids) => loadToDeliver(db, ids),
     async (message) => {
       const company = companyOf(directory, message.company);
-      const result = await put(company.id, message.connector, toOutgoing(message), signal);
+      const result = await putOrSkip(company.id, message);
       if ("skipped" in result) {
         await skips.add({ id: message.id, reason: result.skipped });
         return;

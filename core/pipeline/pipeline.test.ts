@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import type { OutgoingDraft } from "../../plugins/contract/connector.ts";
+import type { Delivered, OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { Unavailable } from "../lib/unavailable.ts";
@@ -175,34 +175,46 @@ test("an agent who answers before the delivery makes the draft needless", async 
   expect(helpdesk.calls.size).toBe(0);
 });
 
-test("where an agent has answered, a connector that can look is asked whether the draft was there before", async () => {
+/** A message that an agent answers while its draft is being written, for a connector that can look for drafts. */
+async function answeredMeanwhile(put: (draft: OutgoingDraft) => Promise<Delivered>) {
   const { db } = await openTestStore();
   const spec = { deliver: { as: "internal-note", put: () => undefined, find: () => undefined } };
-  const asked: Array<string | undefined> = [];
   const directory = testDirectory(testCompany("acme", [testInstance("api", spec as never)]));
-  const { queue } = startTestPipeline(
-    db,
-    {
-      draft: async () => {
-        const reply = { kind: "agent-reply" as const, externalId: newId(), threadId: "t", agent: {} };
-        const from = { company: "acme", connector: "api" };
-        await recordReply(db, from, { ...reply, text: "On its way." }, "agent:Kim");
-        return draftResult("On its way.");
-      },
-      put: async ({ overtakenBy, text }) => {
-        asked.push(overtakenBy);
-        return text === "On its way." ? { externalId: "note", created: false } : { skipped: "answered" };
-      },
-    },
-    { directory },
-  );
+  const draft = async () => {
+    const reply = { kind: "agent-reply" as const, externalId: newId(), threadId: "t", agent: {} };
+    const from = { company: "acme", connector: "api" };
+    await recordReply(db, from, { ...reply, text: "On its way." }, "agent:Kim");
+    return draftResult("On its way.");
+  };
+  const { queue } = startTestPipeline(db, { draft, put }, { directory });
   const [id] = (await storeMessages(db, [newMessage({ threadId: "t" })])) as [string];
   await queue.publish("classify", toItems([id]));
+  return { db, id };
+}
+
+test("where an agent has answered, a connector that can look is asked whether the draft was there before", async () => {
+  const asked: Array<string | undefined> = [];
+  const { db } = await answeredMeanwhile(async ({ overtakenBy }) => {
+    asked.push(overtakenBy);
+    return { externalId: "note", created: false };
+  });
   await eventually(async () => (await tally(db)).delivered === 1, "delivered");
   expect(asked).toEqual(["answered"]);
   const outcomes = () => db.query("late", "SELECT kind FROM outcomes", []);
   await eventually(async () => (await outcomes()).length > 0, "the reply is matched");
   expect(await outcomes()).toEqual([{ kind: "sent-unchanged" }]);
+});
+
+test("where it was not there, or nobody may look, the message ends as answered", async () => {
+  const ways = [
+    async () => ({ skipped: "answered" as const }),
+    () => Promise.reject(new ConnectorError("auth", "refused")),
+  ];
+  for (const put of ways) {
+    const { db, id } = await answeredMeanwhile(put);
+    await eventually(async () => (await tally(db)).skipped === 1, "skipped");
+    expect(await progressOf(db, id)).toMatchObject({ reason: "answered", error: null });
+  }
 });
 
 test("a draft that the helpdesk says was edited is left alone", async () => {
