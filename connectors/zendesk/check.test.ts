@@ -30,6 +30,26 @@ test("names the scopes that are missing", async () => {
   expect(detail).not.toContain("reading tickets");
 });
 
+test("names them also where the user itself is not shown without them", async () => {
+  const opened = await openZendesk({ scopes: ["tickets:read", "tickets:write"] });
+  opened.fake.fault = ({ path }) => (path === "/api/v2/users/me" ? 403 : null);
+  expect(await look(opened)).toEqual({
+    ok: false,
+    detail: "no scope for reading users: read or users:read is missing",
+  });
+});
+
+test("names groups that are deleted, and those that are not shown", async () => {
+  const values = { billing: groups.billing, shipping: groups.shipping };
+  const opened = await openZendesk({}, { fields: [{ field: "group_id", from: "department", values }] });
+  opened.fake.deletedGroups.add(groups.billing);
+  opened.fake.fault = ({ path }) => (path.endsWith(`/${groups.shipping}`) ? 403 : null);
+  const { ok, detail } = await look(opened);
+  expect(ok).toBe(false);
+  expect(detail).toContain(`the group ${groups.billing} is deleted`);
+  expect(detail).toContain(`the group ${groups.shipping} is not shown to this user`);
+});
+
 test("says so where the user is no admin, or the export is refused", async () => {
   const opened = await openZendesk();
   opened.account.bot.role = "agent";

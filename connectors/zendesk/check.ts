@@ -4,19 +4,28 @@ import type { Health } from "../../plugins/contract/connector.ts";
 import { ConnectorError, isConnectorError } from "../../plugins/contract/errors.ts";
 import type { Client } from "./client.ts";
 import type { FieldRule } from "./config.ts";
-import { anyAnswer, exportAnswer, tokenAnswer } from "./schema.ts";
+import { exportAnswer, tokenAnswer } from "./schema.ts";
 
 /** What is needed, and the scopes that give it. */
+const writing = { what: "writing notes", scopes: ["write", "tickets:write"] };
 const needs = [
   { what: "reading tickets", scopes: ["read", "tickets:read"] },
   { what: "reading users", scopes: ["read", "users:read"] },
-  { what: "writing notes", scopes: ["write", "tickets:write"] },
-] as const;
+  writing,
+];
 
 async function readScopes({ api, ctx }: Client, signal: AbortSignal): Promise<string[] | null> {
   if (!ctx.config.oauth) return null;
   const { token } = await api.get("/api/v2/oauth/tokens/current", tokenAnswer, { signal });
   return token.scopes ?? [];
+}
+
+const lacks = (scopes: string[] | null, need: { scopes: readonly string[] }) =>
+  scopes !== null && !need.scopes.some((scope) => scopes.includes(scope));
+
+/** Whether the token may write notes at all; a user's own rights are another matter. */
+export async function mayWrite(client: Client, signal: AbortSignal): Promise<boolean> {
+  return !lacks(await readScopes(client, signal), writing);
 }
 
 /** The export is what polling stands on, and is open to admins alone. */
@@ -31,6 +40,8 @@ async function exportFault({ api }: Client, signal: AbortSignal): Promise<string
   }
 }
 
+const groupSchema = z.looseObject({ group: z.looseObject({ deleted: z.boolean().nullish() }) });
+
 const fieldSchema = z.looseObject({
   ticket_field: z.looseObject({
     custom_field_options: z.array(z.looseObject({ value: z.string() })).nullish(),
@@ -41,7 +52,10 @@ async function missing(what: string, look: () => Promise<string[]>): Promise<str
   try {
     return await look();
   } catch (error) {
-    if (!isConnectorError(error) || error.status !== 404) throw error;
+    if (!isConnectorError(error)) throw error;
+    if (error.status === 403)
+      return [`fields: the ${what} is not shown to this user: the scope read may be missing`];
+    if (error.status !== 404) throw error;
     return [`fields: there is no ${what}`];
   }
 }
@@ -66,25 +80,38 @@ async function fieldFaults(
   if (field !== "group_id") return [];
   const faults = wanted.map((id) =>
     missing(`group ${id}`, async () => {
-      await api.get(`/api/v2/groups/${encodeURIComponent(id)}`, anyAnswer, { signal });
-      return [];
+      const path = `/api/v2/groups/${encodeURIComponent(id)}`;
+      const { deleted } = (await api.get(path, groupSchema, { signal })).group;
+      return deleted ? [`fields: the group ${id} is deleted`] : [];
     }),
   );
   return (await Promise.all(faults)).flat();
 }
 
+/** Null where a scope is missing that the answer takes: then that is what a person should know. */
+async function unlessLacking<T>(answer: Promise<T>, told: readonly string[]): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isConnectorError(error) && error.status === 403 && told.length > 0) return null;
+    throw error;
+  }
+}
+
 /** @throws ConnectorError of kind `auth` where it cannot sign in */
 export async function check(client: Client, signal: AbortSignal): Promise<Health> {
   const { config } = client.ctx;
-  const me = await client.me(signal);
+  const scopes = await readScopes(client, signal);
+  const lacking = needs.filter((need) => lacks(scopes, need));
+  const told = lacking.map(({ what, scopes: any }) => `no scope for ${what}: ${any.join(" or ")} is missing`);
+  const me = await unlessLacking(client.me(signal), told);
+  if (me === null) return { ok: false, detail: told.join("; ") };
   // Zendesk answers those whom it does not know as well: as somebody without a number.
   if (me.id === null)
     throw new ConnectorError("auth", "Zendesk does not know these credentials: look at email and apiToken");
-  const scopes = await readScopes(client, signal);
-  const lacking = needs.filter((need) => scopes && !need.scopes.some((scope) => scopes.includes(scope)));
   const role = me.role ?? "unknown role";
   const faults = [
-    ...lacking.map(({ what, scopes: any }) => `no scope for ${what}: ${any.join(" or ")} is missing`),
+    ...told,
     ...(role === "admin" ? [] : [`${me.name} is no admin (${role}): the incremental export takes one`]),
     ...(lacking.length > 0 || role !== "admin" ? [] : await exportFault(client, signal)),
   ];

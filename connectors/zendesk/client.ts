@@ -1,9 +1,10 @@
 /** The account as the other files use it: its API, its users, and what of a ticket has been said. */
 import type { Context, Quota } from "../../plugins/contract/connector.ts";
-import { isConnectorError } from "../../plugins/contract/errors.ts";
+import { type ConnectorError, isConnectorError } from "../../plugins/contract/errors.ts";
 import { type Api, createApi } from "../../plugins/toolkit/api-client.ts";
 import type { ZendeskConfig } from "./config.ts";
 import { createAuthorization } from "./oauth.ts";
+import { createPatience, type Patience } from "./patience.ts";
 import {
   type Audit,
   auditsAnswer,
@@ -16,8 +17,18 @@ import {
   usersAnswer,
 } from "./schema.ts";
 
-/** Users that are remembered, and bytes of files. */
-const most = { users: 5_000, fileBytes: 64_000_000 };
+/** Users that are remembered, bytes of files, and of an answer: a hundred comments hold their texts three times over. */
+const most = { users: 5_000, fileBytes: 64_000_000, answerBytes: 100_000_000 };
+
+const usualPatienceMs = 10 * 60_000;
+
+/** What of a ticket was handed over, as it was at the time. */
+export interface Seen {
+  comments: ReadonlySet<number>;
+  audit: number | undefined;
+  /** The change that it was read after, in seconds since 1970; undefined where more may have come in that very second. */
+  change: number | undefined;
+}
 
 export interface Client {
   readonly ctx: Context<ZendeskConfig>;
@@ -28,22 +39,50 @@ export interface Client {
   /** Users by id; one that is gone is left out. */
   users(ids: Iterable<number>, signal?: AbortSignal): Promise<Map<number, User>>;
   /** Files that were loaded lately, by their comment: a ticket is read again with each change of it. */
-  readonly files: Map<string, Uint8Array>;
+  readonly files: ReadonlyMap<string, Uint8Array>;
   remember(key: string, file: Uint8Array): void;
+  /** For files and tickets that cannot be read. */
+  readonly patience: Patience;
+  /** Tickets that polling has handed over, also before it failed: it goes on from there. */
+  readonly seen: Map<number, Seen>;
 }
 
-/** @param options for tests: milliseconds between two looks, shorter than a config may say */
-export function openClient(ctx: Context<ZendeskConfig>, options: { pollMs?: number } = {}): Client {
+export interface ClientOptions {
+  pollMs?: number;
+  patienceMs?: number;
+}
+
+function createUsers(api: Api): Client["users"] {
+  const known = new Map<number, User>();
+  return async (ids, signal) => {
+    const found = new Map<number, User>();
+    const missing: number[] = [];
+    for (const id of new Set(ids)) {
+      const user = known.get(id);
+      if (user) found.set(id, user);
+      else if (id > 0) missing.push(id);
+    }
+    for (let from = 0; from < missing.length; from += 100) {
+      const query = { ids: missing.slice(from, from + 100).join(",") };
+      const { users } = await api.get("/api/v2/users/show_many", usersAnswer, { query, signal });
+      if (known.size > most.users) known.clear();
+      for (const user of users) {
+        if (user.id === null) continue;
+        known.set(user.id, user);
+        found.set(user.id, user);
+      }
+    }
+    return found;
+  };
+}
+
+/** @param options for tests: times that are shorter than a config may say */
+export function openClient(ctx: Context<ZendeskConfig>, options: ClientOptions = {}): Client {
   const { config } = ctx;
   const api = createApi(ctx.fetch, config.url, createAuthorization(ctx));
-  const known = new Map<number, User>();
   const files = new Map<string, Uint8Array>();
   let fileBytes = 0;
   let me: User | undefined;
-  const learn = (users: readonly User[]) => {
-    if (known.size > most.users) known.clear();
-    for (const user of users) if (user.id !== null) known.set(user.id, user);
-  };
   return {
     ctx,
     api,
@@ -52,17 +91,10 @@ export function openClient(ctx: Context<ZendeskConfig>, options: { pollMs?: numb
       me ??= (await api.get("/api/v2/users/me", userAnswer, { signal })).user;
       return me;
     },
-    async users(ids, signal) {
-      const wanted = [...new Set(ids)].filter((id) => id > 0);
-      const missing = wanted.filter((id) => !known.has(id));
-      for (let from = 0; from < missing.length; from += 100) {
-        const query = { ids: missing.slice(from, from + 100).join(",") };
-        learn((await api.get("/api/v2/users/show_many", usersAnswer, { query, signal })).users);
-      }
-      return new Map(wanted.flatMap((id) => [known.get(id)].flatMap((user) => (user ? [[id, user]] : []))));
-    },
+    users: createUsers(api),
     files,
     remember(key, file) {
+      if (files.has(key)) return;
       files.set(key, file);
       fileBytes += file.length;
       for (const [old, bytes] of files) {
@@ -71,12 +103,30 @@ export function openClient(ctx: Context<ZendeskConfig>, options: { pollMs?: numb
         fileBytes -= bytes.length;
       }
     },
+    patience: createPatience(options.patienceMs ?? usualPatienceMs),
+    seen: new Map(),
   };
 }
 
+const ofTickets = new WeakSet<ConnectorError>();
+
+/** What a ticket's own address answers: only there does a refusal mean this one ticket, and not the credentials. */
+export async function ofTicket<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isConnectorError(error)) ofTickets.add(error);
+    throw error;
+  }
+}
+
+/** True where it is the ticket that cannot be read, and nothing is said of others. */
+export const isOfTicket = (error: unknown): boolean =>
+  isConnectorError(error) && ofTickets.has(error) && ["transient", "permanent"].includes(error.kind);
+
 /** True where there is no such ticket (any more), or it is not for this user's eyes. */
 export const isGone = (error: unknown): boolean =>
-  isConnectorError(error) && [403, 404, 410].includes(error.status ?? 0);
+  isConnectorError(error) && ofTickets.has(error) && [403, 404, 410].includes(error.status ?? 0);
 
 export async function readTicket(
   { api }: Client,
@@ -84,7 +134,7 @@ export async function readTicket(
   signal?: AbortSignal,
 ): Promise<Ticket> {
   const path = `/api/v2/tickets/${encodeURIComponent(id)}`;
-  return (await api.get(path, ticketAnswer, { signal })).ticket;
+  return (await ofTicket(api.get(path, ticketAnswer, { signal }))).ticket;
 }
 
 export interface CommentPage {
@@ -99,17 +149,16 @@ export async function* commentPages(
   signal?: AbortSignal,
 ): AsyncGenerator<CommentPage> {
   const query = { include: "users", include_inline_images: true, per_page: 100, sort_order: "desc" };
-  let answer = await api.get(`/api/v2/tickets/${encodeURIComponent(ticketId)}/comments`, commentsAnswer, {
-    query,
-    signal,
-  });
+  const path = `/api/v2/tickets/${encodeURIComponent(ticketId)}/comments`;
+  const options = { signal, maxBytes: most.answerBytes };
+  let answer = await ofTicket(api.get(path, commentsAnswer, { query, ...options }));
   for (;;) {
     const users = (answer.users ?? []).flatMap(
       (user): Array<[number, User]> => (user.id === null ? [] : [[user.id, user]]),
     );
     yield { comments: answer.comments, users: new Map(users) };
     if (!answer.next_page) return;
-    answer = await api.get(answer.next_page, commentsAnswer, { signal });
+    answer = await ofTicket(api.get(answer.next_page, commentsAnswer, options));
   }
 }
 
@@ -120,12 +169,14 @@ export async function* auditPages(
   signal?: AbortSignal,
 ): AsyncGenerator<Audit[]> {
   const path = `/api/v2/tickets/${encodeURIComponent(ticketId)}/audits`;
-  let answer = await api.get(path, auditsAnswer, { query: { sort_order: "desc" }, signal });
+  const options = { signal, maxBytes: most.answerBytes };
+  const query = { sort_order: "desc" };
+  let answer = await ofTicket(api.get(path, auditsAnswer, { query, ...options }));
   for (;;) {
     // An archived ticket's audits come in one page, and oldest first.
     yield answer.audits.toSorted((a, b) => b.id - a.id);
     if (!answer.next_page) return;
-    answer = await api.get(answer.next_page, auditsAnswer, { signal });
+    answer = await ofTicket(api.get(answer.next_page, auditsAnswer, options));
   }
 }
 

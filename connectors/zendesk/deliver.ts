@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Delivered, OutgoingDraft, SkipReason } from "../../plugins/contract/connector.ts";
 import { ConnectorError, describeError, isConnectorError } from "../../plugins/contract/errors.ts";
 import { noteHtml, noteMarker } from "../../plugins/toolkit/note.ts";
-import { type Client, commentPages, isGone } from "./client.ts";
+import { mayWrite } from "./check.ts";
+import { type Client, commentPages, isGone, ofTicket } from "./client.ts";
 import { chooseFields, type FieldUpdate } from "./fields.ts";
 import { commentIdOf, externalIdOf, roleOf } from "./map.ts";
 import {
@@ -71,7 +72,7 @@ const isClosed = ({ status }: Ticket) => ["solved", "closed", "deleted"].include
 async function attach(client: Client, draft: OutgoingDraft, signal: AbortSignal): Promise<string[]> {
   const query = { filename: `${noteMarker(draft)}.txt` };
   const content = new TextEncoder().encode(draft.text);
-  const bytes = { content, mediaType: "application/binary" };
+  const bytes = { content, mediaType: "text/plain; charset=utf-8" };
   const { upload } = await client.api.send("POST", "/api/v2/uploads", uploadAnswer, { query, bytes, signal });
   return [upload.token];
 }
@@ -93,11 +94,23 @@ interface Write {
 
 /** @returns the note's id, where the answer tells it */
 async function write(client: Client, { ticket, comment, fields }: Write, signal: AbortSignal) {
-  const answer = await client.api.send("PUT", `/api/v2/tickets/${ticket.id}`, updateAnswer, {
-    json: { ticket: { comment, ...fields, safe_update: true, updated_stamp: ticket.updated_at } },
-    signal,
-  });
-  return answer.audit?.events.find(({ type }) => type === "Comment")?.id ?? null;
+  const update = { comment, ...fields, safe_update: true, updated_stamp: ticket.updated_at };
+  const request = { json: { ticket: update }, signal };
+  const path = `/api/v2/tickets/${ticket.id}`;
+  try {
+    const { audit } = await ofTicket(client.api.send("PUT", path, updateAnswer, request));
+    return audit?.events.find(({ type }) => type === "Comment")?.id ?? null;
+  } catch (error) {
+    // One ticket may be closed to this user; a token that may write to none is no matter of this ticket.
+    if (!isConnectorError(error) || error.status !== 403 || (await mayWrite(client, signal))) throw error;
+    throw new ConnectorError(
+      "auth",
+      "Zendesk refused the note: write or tickets:write is missing among the scopes",
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 /** Values that the account does not have must not cost the agents their draft. */
@@ -122,7 +135,8 @@ async function writeOrLeaveFields(client: Client, what: Write, signal: AbortSign
  */
 async function settledTicket(client: Client, id: string, signal: AbortSignal): Promise<Ticket> {
   for (let looks = 0; ; looks++) {
-    const { data, headers } = await client.api.read(`/api/v2/tickets/${id}`, ticketAnswer, { signal });
+    const answer = client.api.read(`/api/v2/tickets/${id}`, ticketAnswer, { signal });
+    const { data, headers } = await ofTicket(answer);
     const theirs = new Date(headers.get("date") ?? Date.now()).getTime();
     const isOver =
       Math.floor(theirs / 1_000) > Math.floor(new Date(data.ticket.updated_at).getTime() / 1_000);
@@ -162,7 +176,7 @@ export async function putNote(client: Client, draft: OutgoingDraft, signal: Abor
       return await attempt(client, draft, signal);
     } catch (error) {
       if (!isConnectorError(error)) throw error;
-      if (error.status === 404 || error.status === 410) return { skipped: "closed" };
+      if (isGone(error) && error.status !== 403) return { skipped: "closed" };
       if (isGone(error))
         throw new ConnectorError("permanent", `Zendesk does not let this user into ticket ${threadId}`, {
           cause: error,

@@ -110,3 +110,15 @@ test("what agents choose comes back as corrections; our own choices, customers' 
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(await events("label-correction", 4)).toHaveLength(4);
 });
+
+test("of a ticket with very many changes the fields are left alone, and the note comes", async () => {
+  const { fake, account, host } = await openZendesk({}, { fields });
+  const written = account.customerWrites({ text: "You charged me twice!" });
+  const hand = { author: account.agent, channel: "web" };
+  for (let i = 0; i < 1_500; i++)
+    account.update(account.find(written.ticketId), hand, { fields: { subject: `${i}` } }, Date.now() - 2_000);
+  await host.put(draftOf(written, { labels }));
+  expect(account.find(written.ticketId)).toMatchObject({ priority: null, group_id: null });
+  expect(account.notes()).toHaveLength(1);
+  expect(fake.requests.filter((request) => request.endsWith("/audits"))).toHaveLength(10);
+});

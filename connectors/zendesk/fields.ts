@@ -43,10 +43,14 @@ function isOf(event: AuditEvent, name: string): boolean {
   return event.type === "Change" || (event.type === "Create" && (event.value ?? "") !== "");
 }
 
+/** Pages of audits that are read for one note: what was set longer ago is left alone. */
+const mostPages = 10;
+
 /** Who set each of these fields last, by their names. Reads no further than it must. */
 async function lastSetters(client: Client, ticketId: number, names: readonly string[], signal: AbortSignal) {
   const me = (await client.me(signal)).id;
   const found = new Map<string, Setter>();
+  let pages = 0;
   for await (const audits of auditPages(client, ticketId, signal)) {
     for (const audit of audits) {
       for (const event of audit.events.toReversed()) {
@@ -55,6 +59,10 @@ async function lastSetters(client: Client, ticketId: number, names: readonly str
       }
     }
     if (found.size === names.length) break;
+    if (++pages < mostPages) continue;
+    // Nobody knows: it may have been a person.
+    for (const name of names) if (!found.has(name)) found.set(name, "person");
+    break;
   }
   return found;
 }

@@ -1,10 +1,10 @@
 /** Attachments of comments: loaded from wherever they lie, without credentials for others. */
 
-import { describeError, isConnectorError } from "../../plugins/contract/errors.ts";
+import { ConnectorError, isConnectorError } from "../../plugins/contract/errors.ts";
 import type { Attachment } from "../../plugins/contract/events.ts";
 import { cut, oneLine, saneMediaType } from "../../plugins/toolkit/plain.ts";
 import type { Client } from "./client.ts";
-import type { Comment, FileLink } from "./schema.ts";
+import { type Comment, type FileLink, userAnswer } from "./schema.ts";
 
 export interface Files {
   attachments: Attachment[];
@@ -15,10 +15,29 @@ export interface Files {
 const nameOf = ({ file_name, id }: FileLink) => oneLine(file_name ?? "", 255) || `file-${id ?? "unnamed"}`;
 
 /** Why a file is not worth asking for. */
-function refusal({ deleted, malware_scan_result, size }: FileLink, maxBytes: number): string | null {
+function refusal(file: FileLink, maxBytes: number): string | null {
+  const { content_url, deleted, malware_scan_result, size } = file;
+  if (!content_url) return "it has no address";
   if (deleted) return "deleted";
   if (malware_scan_result === "malware_found") return "malware was found in it";
   return (size ?? 0) > maxBytes ? `larger than ${maxBytes} bytes` : null;
+}
+
+/** Whoever has a file's address may load it: that is told nowhere. */
+function reasonOf({ status, kind, message }: ConnectorError): string {
+  if (status !== undefined) return `its host answered ${status}`;
+  return kind === "permanent" ? cut(message, 200) : "its host did not answer";
+}
+
+/** Whether credentials that a file's host refused are good for the account all the same. */
+async function isLetIn({ api }: Client, signal?: AbortSignal): Promise<boolean> {
+  return (await api.get("/api/v2/users/me", userAnswer, { signal })).user.id !== null;
+}
+
+async function isFinal(client: Client, error: ConnectorError, key: string, signal?: AbortSignal) {
+  if (error.kind === "permanent" || error.status === 403) return true;
+  if (error.status === 401) return isLetIn(client, signal);
+  return error.kind === "transient" && client.patience.isOver(`file/${key}`);
 }
 
 /** A file that will never be had is left out, and its message goes on; any other failure is thrown, so that it is tried again. */
@@ -28,14 +47,23 @@ async function load(client: Client, file: FileLink, key: string, signal?: AbortS
   if (why !== null) return why;
   try {
     const content =
-      client.files.get(key) ?? (await client.api.download(file.content_url, maxFileBytes, signal));
+      client.files.get(key) ?? (await client.api.download(file.content_url ?? "", maxFileBytes, signal));
     client.remember(key, content);
+    client.patience.reset(`file/${key}`);
     return content;
   } catch (error) {
-    const isFinal = isConnectorError(error) && (error.kind === "permanent" || error.status === 403);
-    if (!isFinal) throw error;
-    client.ctx.log.warn("an attachment could not be loaded", { error: describeError(error) });
-    return cut(describeError(error), 200);
+    if (!isConnectorError(error)) throw error;
+    const { kind, status, retryAfterMs } = error;
+    const reason = reasonOf(error);
+    const told = `the file ${key} could not be loaded: ${reason}`;
+    if (!(await isFinal(client, error, key, signal)))
+      throw new ConnectorError(kind, told, {
+        ...(status !== undefined && { status }),
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+      });
+    client.patience.reset(`file/${key}`);
+    client.ctx.log.warn(`${told}. Its message goes on without it`);
+    return reason;
   }
 }
 

@@ -12,7 +12,7 @@ import { findNote, putNote } from "./deliver.ts";
 import { list } from "./list.ts";
 import { suspendedToEvent } from "./map.ts";
 import { backfill, historyBefore, pages, zendeskCursor } from "./pull.ts";
-import { hintSchema, rawCommentSchema, suspendedAnswer, userSchema } from "./schema.ts";
+import { hintSchema, rawCommentSchema, suspendedSchema, userSchema } from "./schema.ts";
 import { parse, verify } from "./webhook.ts";
 
 /** An item of the quarantine, as `map.ts` keeps it. */
@@ -22,7 +22,7 @@ const keptSchema = z.union([
     ticket: z.looseObject({ id: z.int(), subject: z.string().nullish(), requester_id: z.int().nullish() }),
     author: userSchema.nullable(),
   }),
-  z.looseObject({ suspended: suspendedAnswer.shape.suspended_tickets.element }),
+  z.looseObject({ suspended: suspendedSchema }),
 ]);
 
 async function reread(client: Client, raw: Uint8Array, signal: AbortSignal): Promise<ConnectorEventInput[]> {

@@ -1,13 +1,12 @@
 /** What the account holds of a time, by ids alone: the stream of ticket events, a thousand to a request. */
 import type { ListedItem, ListRequest } from "../../plugins/contract/connector.ts";
+import { ConnectorError } from "../../plugins/contract/errors.ts";
 import type { Client } from "./client.ts";
 import { externalIdOf, roleOf } from "./map.ts";
-import { eventsAnswer } from "./schema.ts";
+import { type Comment, eventsAnswer } from "./schema.ts";
 
-interface Said {
-  id: number;
+interface Said extends Pick<Comment, "id" | "public" | "via"> {
   at: Date;
-  public: boolean;
   author_id: number | null;
   ticketId: number;
 }
@@ -39,19 +38,23 @@ export async function* list(
   for (;;) {
     const query = { start_time: start, include: "comment_events" };
     const answer = await client.api.get(path, eventsAnswer, { query, signal, maxBytes: 100_000_000 });
-    const said = answer.ticket_events.flatMap(({ ticket_id, child_events }) =>
-      (child_events ?? []).flatMap(({ id, event_type, created_at, public: isPublic, author_id }): Said[] => {
-        if (event_type !== "Comment" || typeof id !== "number" || !created_at) return [];
-        const at = new Date(created_at);
+    const said = answer.ticket_events.flatMap(({ ticket_id, child_events, timestamp }) =>
+      (child_events ?? []).flatMap((event): Said[] => {
+        const { id, event_type, created_at, public: isPublic, author_id, via } = event;
+        if (event_type !== "Comment" || typeof id !== "number") return [];
+        const at = new Date(created_at ?? (timestamp ?? 0) * 1_000);
         if (at < since || at > until) return [];
-        return [{ id, at, public: isPublic ?? false, author_id: author_id ?? null, ticketId: ticket_id }];
+        const author = author_id ?? null;
+        return [{ id, at, public: isPublic ?? false, via, author_id: author, ticketId: ticket_id }];
       }),
     );
     const items = await toItems(client, said, signal);
     if (items.length > 0) yield items;
     const end = answer.end_time ?? start;
-    // Further on there is only what came later; a stream that does not move has no more to tell.
-    if (answer.end_of_stream || end <= start || end * 1_000 > until.getTime()) return;
+    // Further on there is only what came later.
+    if (answer.end_of_stream || end * 1_000 > until.getTime()) return;
+    if (end <= start)
+      throw new ConnectorError("transient", "Zendesk's stream of ticket events goes on and does not move");
     start = end;
   }
 }

@@ -4,7 +4,7 @@ import {
   connectorEventSchema,
   type Person,
 } from "../../plugins/contract/events.ts";
-import { cut, oneLine, tidy } from "../../plugins/toolkit/plain.ts";
+import { cut, manyLines, oneLine, tidy } from "../../plugins/toolkit/plain.ts";
 import type { Files } from "./files.ts";
 import { type Comment, commentSchema, type RawComment, type Suspended, type User } from "./schema.ts";
 
@@ -15,7 +15,10 @@ export interface Surroundings {
 }
 
 /** What becomes of a comment: a customer's message, an agent's reply, a message that wants no draft, or nothing of ours. */
-export type Role = "message" | "reply" | "note" | "none";
+export type Role = "message" | "automatic" | "reply" | "note" | "none";
+
+/** Zendesk's mark of a mail that a machine has sent, such as an out-of-office reply. */
+const automaticFlag = 4;
 
 export const externalIdOf = (id: number) => `comment:${id}`;
 
@@ -27,15 +30,17 @@ export function commentIdOf(externalId: string): number | null {
 
 /** An agent who asks for help is a customer of the others. */
 export function roleOf(
-  comment: Pick<Comment, "public" | "author_id">,
+  comment: Pick<Comment, "public" | "author_id" | "via" | "metadata">,
   { ticket, author }: Surroundings,
 ): Role {
-  const { author_id } = comment;
+  const { author_id, via, metadata } = comment;
   if (author_id === null || author_id === undefined || author_id <= 0) return "none";
-  const isStaff = author?.role === "agent" || author?.role === "admin";
+  const isStaff = author?.role === "agent" || author?.role === "admin" || author?.shared_agent === true;
   const isCustomer = !isStaff || author_id === ticket.requester_id;
-  if (!comment.public) return isStaff ? "none" : "note";
-  return isCustomer ? "message" : "reply";
+  // Customers have but one way to write what is not public. Notes of agents who have left look like theirs otherwise.
+  if (!comment.public) return !isStaff && author && via?.channel === "email" ? "note" : "none";
+  if (!isCustomer) return "reply";
+  return metadata?.flags?.includes(automaticFlag) ? "automatic" : "message";
 }
 
 export function personOf(user: User | null): Person {
@@ -71,7 +76,7 @@ export function readComment(
 
 /** `plain_body` keeps its spaces as entities. */
 function textOf({ plain_body, body }: Comment): string {
-  return tidy((plain_body ?? body ?? "").replaceAll("&nbsp;", " ").replace(/\r\n?/g, "\n"));
+  return tidy(manyLines((plain_body || body || "").replaceAll("&nbsp;", " ")));
 }
 
 /**
@@ -114,6 +119,7 @@ export function toEvent(
 
 function skipOf(role: Role, isHistory: boolean): string | null {
   if (isHistory) return "history";
+  if (role === "automatic") return "automatic mail";
   // From somebody who is not on the ticket: Zendesk keeps such mails from the customer's eyes.
   return role === "note" ? "not public" : null;
 }
@@ -132,9 +138,9 @@ export function suspendedToEvent(suspended: Suspended): ConnectorEventInput {
     kind: "message",
     externalId: `suspended:${id}`,
     threadId: `suspended:${id}`,
-    text: tidy(content ?? "") || "(no text)",
+    text: tidy(manyLines(content ?? "")) || "(no text)",
     requester: personOf(author ? { ...author, id: null } : null),
-    sentAt: new Date(created_at),
+    ...(created_at && { sentAt: new Date(created_at) }),
     skip: oneLine(`suspended: ${cause ?? "unknown cause"}`, 200),
     ...(subject && { subject: oneLine(subject, 2_000) }),
   };

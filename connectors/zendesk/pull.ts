@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { BackfillRequest, Page } from "../../plugins/contract/connector.ts";
+import { describeError, isConnectorError } from "../../plugins/contract/errors.ts";
 import type { ConnectorEventInput } from "../../plugins/contract/events.ts";
-import { type Client, isGone } from "./client.ts";
+import { type Client, isGone, isOfTicket, type Seen } from "./client.ts";
 import { readTicketEvents } from "./conversation.ts";
 import { readCorrections } from "./fields.ts";
 import { suspendedToEvent } from "./map.ts";
@@ -23,16 +24,12 @@ const exportLagS = 120;
 const clockSlackMs = 2 * 60_000;
 /** Tickets that are read side by side, and committed together. */
 const together = 8;
-/** Tickets whose comments are remembered as handed over. */
+/** Tickets that are remembered as handed over. */
 const mostSeen = 5_000;
+/** The most suspended tickets that are read at a time: a flood of spam has more, and nobody reads it. */
+const mostSuspended = 1_000;
 /** Milliseconds between two looks at the suspended tickets. */
 const suspendedEveryMs = 5 * 60_000;
-
-/** What of a ticket was handed over in this reading. */
-interface Seen {
-  comments: ReadonlySet<number>;
-  audit: number | undefined;
-}
 
 /** What was written before is history. */
 export async function historyBefore({ ctx }: Client): Promise<Date> {
@@ -54,40 +51,69 @@ export async function unlessGone<T>(
   }
 }
 
-async function readChanged(client: Client, ticket: Exported, seen: Map<number, Seen>, signal: AbortSignal) {
-  const { id } = ticket;
-  const before = await historyBefore(client);
-  return unlessGone(client, id, async () => {
-    const known = seen.get(id);
-    const said = await readTicketEvents(client, ticket, {
-      historyBefore: before,
-      seen: known?.comments,
-      signal,
-    });
-    const corrected = await readCorrections(client, id, { since: before, after: known?.audit, signal });
-    return {
-      id,
-      events: [...said.events, ...corrected.events],
-      seen: { comments: new Set(said.ids), audit: corrected.newest },
-    };
-  });
+/** One ticket that is broken over there must not hold up all others: the hub's comparison tells what it holds. */
+async function unlessHopeless<T>(client: Client, ticketId: number, what: string, work: () => Promise<T>) {
+  const key = `${what}/${ticketId}`;
+  try {
+    const done = await unlessGone(client, ticketId, work);
+    client.patience.reset(key);
+    return done;
+  } catch (error) {
+    if (!isOfTicket(error) || !client.patience.isOver(key)) throw error;
+    client.patience.reset(key);
+    const fields = { ticket: ticketId, error: describeError(error) };
+    client.ctx.log.error(`the ${what} of a ticket cannot be read: it is passed over`, fields);
+    return null;
+  }
 }
 
-function remember(seen: Map<number, Seen>, id: number, what: Seen): void {
+async function readChanged(client: Client, ticket: Exported, signal: AbortSignal) {
+  const { id, generated_timestamp: change } = ticket;
+  const before = await historyBefore(client);
+  const known = client.seen.get(id);
+  // More of that second may come only while it lasts.
+  const isOver = change && change * 1_000 < Date.now() - 2_000;
+  const options = { historyBefore: before, seen: known?.comments, signal };
+  const said = await unlessHopeless(client, id, "comments", () => readTicketEvents(client, ticket, options));
+  if (!said) return null;
+  const corrected = await unlessHopeless(client, id, "audits", () =>
+    readCorrections(client, id, { since: before, after: known?.audit, signal }),
+  );
+  const seen: Seen = {
+    comments: new Set(said.ids),
+    audit: corrected?.newest ?? known?.audit,
+    change: isOver ? change : undefined,
+  };
+  return { id, events: [...said.events, ...(corrected?.events ?? [])], seen };
+}
+
+function remember({ seen }: Client, id: number, what: Seen): void {
   seen.delete(id);
   seen.set(id, what);
   const [oldest] = seen.keys();
   if (seen.size > mostSeen && oldest !== undefined) seen.delete(oldest);
 }
 
+/** The newest ones, oldest first. */
 async function readSuspended({ api }: Client, signal: AbortSignal): Promise<ConnectorEventInput[]> {
   const events: ConnectorEventInput[] = [];
-  const query = { sort_by: "created_at", sort_order: "asc", per_page: 100 };
+  const query = { sort_by: "created_at", sort_order: "desc", per_page: 100 };
   let answer = await api.get("/api/v2/suspended_tickets", suspendedAnswer, { query, signal });
   for (;;) {
     events.push(...answer.suspended_tickets.map(suspendedToEvent));
-    if (!answer.next_page) return events;
+    if (!answer.next_page || events.length >= mostSuspended) return events.toReversed();
     answer = await api.get(answer.next_page, suspendedAnswer, { signal });
+  }
+}
+
+/** Drafts do not wait for what is read into the history alone. */
+async function suspendedUnlessRefused(client: Client, signal: AbortSignal): Promise<ConnectorEventInput[]> {
+  try {
+    return await readSuspended(client, signal);
+  } catch (error) {
+    if (!isConnectorError(error) || (error.kind !== "permanent" && error.status !== 403)) throw error;
+    client.ctx.log.warn("suspended tickets cannot be read", { error: describeError(error) });
+    return [];
   }
 }
 
@@ -115,16 +141,19 @@ function* chunksOf<T>(items: readonly T[], size: number): Generator<T[]> {
 async function* readPage(
   client: Client,
   cursor: ZendeskCursor,
-  seen: Map<number, Seen>,
   signal: AbortSignal,
 ): AsyncGenerator<Page<ZendeskCursor>, { cursor: ZendeskCursor; isEnd: boolean }> {
   const { tickets, next, isEnd } = await readExport(client, cursor, signal);
-  for (const some of chunksOf(tickets, together)) {
-    const read = await Promise.all(some.map((ticket) => readChanged(client, ticket, seen, signal)));
+  // A page that broke off comes again from its beginning.
+  const isSeen = ({ id, generated_timestamp: change }: Exported) =>
+    typeof change === "number" && client.seen.get(id)?.change === change;
+  const changed = tickets.filter((ticket) => !isSeen(ticket));
+  for (const some of chunksOf(changed, together)) {
+    const read = await Promise.all(some.map((ticket) => readChanged(client, ticket, signal)));
     const there = read.filter((ticket) => ticket !== null);
     yield { events: there.flatMap(({ events }) => events), cursor };
     // Asked for more: what was yielded is committed.
-    for (const ticket of there) remember(seen, ticket.id, ticket.seen);
+    for (const ticket of there) remember(client, ticket.id, ticket.seen);
   }
   yield { events: [], cursor: next };
   return { cursor: next, isEnd };
@@ -136,16 +165,15 @@ export async function* pages(
   from: ZendeskCursor | null,
   signal: AbortSignal,
 ): AsyncGenerator<Page<ZendeskCursor>> {
-  const seen = new Map<number, Seen>();
   let cursor = from ?? { after: null, startTime: Math.floor(Date.now() / 1_000) - exportLagS };
   if (from === null) yield { events: [], cursor };
   let suspendedAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
-    const read = yield* readPage(client, cursor, seen, signal);
+    const read = yield* readPage(client, cursor, signal);
     cursor = read.cursor;
     if (!read.isEnd) continue;
     if (client.ctx.config.suspended && performance.now() - suspendedAt > suspendedEveryMs) {
-      yield { events: await readSuspended(client, signal), cursor };
+      yield { events: await suspendedUnlessRefused(client, signal), cursor };
       suspendedAt = performance.now();
     }
     await sleep(client.pollMs, undefined, { signal });

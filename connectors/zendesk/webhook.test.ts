@@ -1,9 +1,11 @@
 /** Webhooks: genuine ones are hints of which ticket to read, whenever and however often they come. */
 import { createHmac } from "node:crypto";
 import { expect, test } from "vitest";
+import { eventually } from "../../plugins/kit/waiting.ts";
 import { rawRequest } from "../../plugins/kit/world.ts";
 import { webhookSecret } from "./testing/fake-zendesk.ts";
 import { openZendesk } from "./testing/harness.ts";
+import { hastyZendesk } from "./testing/zendesk-world.ts";
 
 test("the signature is over the timestamp and then the body, and over nothing else", async () => {
   const { fake, account, host } = await openZendesk();
@@ -68,4 +70,30 @@ test("a webhook whose ticket cannot be read for the moment is to be sent again",
   fake.fault = null;
   expect((await host.receive(request)).status).toBe(202);
   expect(host.memory.events).toHaveLength(1);
+});
+
+test("a webhook brings what polling has not brought before", async () => {
+  const { fake, account, host, events } = await openZendesk();
+  const reading = host.read();
+  const file = account.fileOf("photo.png", "image/png", new Uint8Array(9));
+  const { ticketId } = account.customerWrites({ text: "See the photo", files: [file] });
+  await events("message", 1);
+  await eventually("the next page", 5_000, () => reading.pages > 3);
+  await reading.stop(1_000);
+  account.customerWrites({ text: "Do you see it?", ticketId });
+  const body = fake.webhookBody("ticket.comment_added", ticketId);
+  const request = rawRequest({ body, headers: fake.sign(body) });
+  const parsed = await hastyZendesk.push?.parse((await host.client()) as never, request);
+  expect(parsed?.map((event) => "text" in event && event.text)).toEqual(["Do you see it?"]);
+});
+
+test("a repeat is known as one, whatever its invocation is called", async () => {
+  const { fake, account, host } = await openZendesk();
+  const body = fake.webhookBody("ticket.created", account.customerWrites({ text: "Hello" }).ticketId);
+  const headers = fake.sign(body);
+  await host.receive(rawRequest({ body, headers }));
+  const { length } = fake.requests;
+  const again = { ...headers, "x-zendesk-webhook-invocation-id": "another" };
+  expect((await host.receive(rawRequest({ body, headers: again }))).status).toBe(202);
+  expect(fake.requests).toHaveLength(length);
 });

@@ -1,4 +1,5 @@
 /** Event webhooks: verified over their raw bytes, and taken as hints of which ticket to read. */
+import { hash } from "node:crypto";
 import type { RawRequest, Verdict } from "../../plugins/contract/connector.ts";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
 import type { ConnectorEventInput } from "../../plugins/contract/events.ts";
@@ -13,15 +14,14 @@ import { hintSchema } from "./schema.ts";
 export function verify({ headers, body }: RawRequest, { webhookSecret }: ZendeskConfig): Verdict {
   if (!webhookSecret) return { ok: false, reason: "no webhookSecret is set for this connector" };
   const timestamp = headers["x-zendesk-webhook-signature-timestamp"] ?? "";
-  const id = headers["x-zendesk-webhook-invocation-id"] ?? "";
   const at = new Date(timestamp);
   if (timestamp === "" || Number.isNaN(at.getTime()))
     return { ok: false, reason: "the signature has no time" };
   const signature = headers["x-zendesk-webhook-signature"];
   if (!isSignedBy(webhookSecret.reveal(), [timestamp, body], signature))
     return { ok: false, reason: "the signature does not match" };
-  if (id === "" || id.length > 500) return { ok: false, reason: "the invocation has no id" };
-  return { ok: true, replay: { id, at } };
+  // The invocation's own id is not signed: whoever sends it again could choose another one.
+  return { ok: true, replay: { id: `${timestamp}/${hash("sha256", body)}`, at } };
 }
 
 function readHint(body: Uint8Array) {
@@ -34,14 +34,14 @@ function readHint(body: Uint8Array) {
   return hintSchema.parse(json);
 }
 
-/** Reads the ticket that the webhook names, all of it: webhooks come late, twice, and in any order. */
+/** Reads the ticket that the webhook names, all that is not known of it: webhooks come late, twice, and in any order. */
 export async function parse(client: Client, { body }: RawRequest): Promise<ConnectorEventInput[]> {
   const { type, detail } = readHint(body);
   const id = Number(detail.id);
   if (!type.startsWith("zen:event-type:ticket.") || !Number.isSafeInteger(id)) return [];
-  const before = await historyBefore(client);
+  const options = { historyBefore: await historyBefore(client), seen: client.seen.get(id)?.comments };
   const read = await unlessGone(client, id, async () =>
-    readTicketEvents(client, await readTicket(client, id), { historyBefore: before }),
+    readTicketEvents(client, await readTicket(client, id), options),
   );
   return read?.events ?? [];
 }

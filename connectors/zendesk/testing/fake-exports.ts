@@ -51,7 +51,7 @@ function exportEvents({ account, exportLagMs }: RouteParts): Handler {
       child_events: audit.events.map((event) => {
         const comment = ticket.comments.find(({ id }) => id === event.id);
         if (!comment) return { id: event.id, event_type: event.type };
-        const { author_id, created_at, public: isPublic, body } = comment;
+        const { author_id, created_at, public: isPublic, body, via } = comment;
         return {
           id: event.id,
           event_type: "Comment",
@@ -60,6 +60,7 @@ function exportEvents({ account, exportLagMs }: RouteParts): Handler {
           created_at,
           public: isPublic,
           body,
+          via,
         };
       }),
     }));

@@ -25,6 +25,7 @@ export interface FakeComment {
   created_at: string;
   files: FakeFile[];
   via: { channel: string };
+  metadata?: { flags: number[] };
 }
 
 export interface FakeEvent {

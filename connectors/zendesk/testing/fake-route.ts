@@ -26,6 +26,7 @@ export interface RouteParts {
   exportPage: number;
   /** Called when an update has come in and nothing of it is done yet. */
   beforeWrite(ticketId: number): void;
+  isDeletedGroup(id: number): boolean;
   /** The scopes of the token; null for API tokens. */
   scopes(): string[] | null;
 }

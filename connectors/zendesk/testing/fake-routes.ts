@@ -22,7 +22,8 @@ function ticketRoutes(parts: RouteParts): Route[] {
     const ticket = ticketOf(id);
     if (!ticket) return notFound;
     const { some, next_page } = paged(ordered(ticket.comments, call.query), call, parts.origin());
-    const users = [...new Set(some.map(({ author_id }) => author_id))].map((one) => account.users.get(one));
+    const authors = new Set(some.map(({ author_id }) => author_id));
+    const users = [...authors].map((one) => account.users.get(one) ?? null);
     return json({
       comments: some.map((one) => shownComment(parts.origin(), one)),
       users,
@@ -87,7 +88,7 @@ function accountRoutes(parts: RouteParts): Route[] {
   };
 
   const suspended: Handler = (call) => {
-    const { some, next_page } = paged(account.suspended, call, parts.origin());
+    const { some, next_page } = paged(ordered(account.suspended, call.query), call, parts.origin());
     return json({ suspended_tickets: some, next_page, count: account.suspended.length });
   };
 
@@ -114,7 +115,7 @@ function accountRoutes(parts: RouteParts): Route[] {
       query: none,
       handle: (_, [id]) =>
         Object.values(groups).includes(Number(id))
-          ? json({ group: { id: Number(id), name: "A group" } })
+          ? json({ group: { id: Number(id), name: "A group", deleted: parts.isDeletedGroup(Number(id)) } })
           : notFound,
     },
     {

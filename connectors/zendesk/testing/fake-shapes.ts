@@ -46,7 +46,7 @@ export const fileOf = (origin: string, { content, token, ...file }: FakeFile) =>
   inline: false,
   deleted: false,
   malware_scan_result: "malware_not_found",
-  content_url: `${origin}/attachments/token/${token}/?name=${encodeURIComponent(file.file_name)}`,
+  content_url: token && `${origin}/attachments/token/${token}/?name=${encodeURIComponent(file.file_name)}`,
 });
 
 export function shownComment(origin: string, { files, ...comment }: FakeComment) {
@@ -54,7 +54,7 @@ export function shownComment(origin: string, { files, ...comment }: FakeComment)
   const plain = comment.body === null ? { plain_body: 7 } : { plain_body: plainText(comment.html_body) };
   const attachments = files.map((file) => fileOf(origin, file));
   const text = comment.body === null ? {} : { plain_body: comment.body };
-  return { ...comment, type: "Comment", ...plain, ...text, attachments, metadata: {} };
+  return { metadata: {}, ...comment, type: "Comment", ...plain, ...text, attachments };
 }
 
 /** A page by number, and the address of the next. */

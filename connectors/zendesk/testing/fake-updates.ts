@@ -65,7 +65,8 @@ function updateTicket(parts: RouteParts, uploads: ReadonlyMap<string, FakeFile>)
 export function updateRoutes(parts: RouteParts): Route[] {
   const uploads = new Map<string, FakeFile>();
   const upload: Handler = ({ query, body, contentType }) => {
-    if (contentType !== "application/binary") throw new Violation(`upload: content type ${contentType}`);
+    if (contentType !== "text/plain; charset=utf-8")
+      throw new Violation(`upload: content type ${contentType}`);
     const file = parts.account.fileOf(query.filename ?? "", "text/plain", body);
     uploads.set(file.token, file);
     return json({ upload: { token: file.token, attachment: fileOf(parts.origin(), file) } }, 201);

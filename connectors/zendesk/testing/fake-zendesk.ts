@@ -23,6 +23,8 @@ export interface FakeZendesk {
   readonly account: FakeAccount;
   readonly tokens: FakeTokens;
   readonly limits: FakeLimits;
+  /** Groups that are gone: they are shown all the same. */
+  readonly deletedGroups: Set<number>;
   /** Requests that no document allows. */
   readonly violations: string[];
   /** Files that were asked for with credentials at the host that must not get them. */
@@ -111,6 +113,7 @@ export async function startFakeZendesk(options: FakeOptions = {}): Promise<FakeZ
     exportLagMs: options.exportLagMs ?? 0,
     exportPage: options.exportPage ?? 1_000,
     beforeWrite: (id) => fake.onBeforeWrite?.(id),
+    isDeletedGroup: (id) => fake.deletedGroups.has(id),
     scopes: () => (options.scopes === undefined ? ["read", "write"] : options.scopes),
   });
 
@@ -163,6 +166,7 @@ export async function startFakeZendesk(options: FakeOptions = {}): Promise<FakeZ
     account,
     tokens,
     limits,
+    deletedGroups: new Set(),
     violations,
     leaks,
     requests,

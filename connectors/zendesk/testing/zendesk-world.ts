@@ -12,7 +12,7 @@ import { type FakeOptions, type FakeZendesk, startFakeZendesk, webhookSecret } f
 /** The connector as it is, but for looking more often than a config may say. */
 export const hastyZendesk: typeof zendesk = {
   ...zendesk,
-  open: async (ctx: Context<ZendeskConfig>) => openClient(ctx, { pollMs: 100 }),
+  open: async (ctx: Context<ZendeskConfig>) => openClient(ctx, { pollMs: 100, patienceMs: 1_000 }),
 };
 
 export function configFor(url: string): Record<string, unknown> {
