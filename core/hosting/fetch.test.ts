@@ -183,3 +183,13 @@ test("the connector's limits hold for all its requests", async () => {
   expect(most).toBeLessThanOrEqual(2);
   expect(performance.now() - started).toBeGreaterThan(390);
 });
+
+test("an answer that is larger than asked for is permanent: it will be as large the next time", async () => {
+  answers = [status(200, {}, "x".repeat(2_000))];
+  const error = await failureOf(makeFetch()(`${url}/export`, { maxBytes: 1_000 }));
+  expect(error).toMatchObject({
+    kind: "permanent",
+    message: `GET ${url}/export: the answer is larger than 1000 bytes`,
+  });
+  expect(requests).toHaveLength(1);
+});

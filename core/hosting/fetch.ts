@@ -5,7 +5,7 @@ import { sleep } from "../lib/abort.ts";
 import { backoff } from "../lib/backoff.ts";
 import { createGate } from "../lib/gate.ts";
 import { http } from "../lib/http.ts";
-import { HttpFailure } from "../lib/http-failure.ts";
+import { BodyTooLarge, HttpFailure } from "../lib/http-failure.ts";
 import type { QuotaKeeper } from "./quota.ts";
 
 const defaultTimeoutMs = 15_000;
@@ -46,6 +46,8 @@ function errorFor(response: Response, what: string): ConnectorError {
  * valid) may quote what was given, secrets included: nothing of them is passed on.
  */
 function errorBefore(error: unknown, what: string, timeoutMs: number): unknown {
+  // It will be as large the next time.
+  if (error instanceof BodyTooLarge) return new ConnectorError("permanent", `${what}: ${error.message}`);
   if (!(error instanceof HttpFailure)) return error;
   const { kind, code } = error;
   if (kind === "invalid") {

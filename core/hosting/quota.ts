@@ -95,7 +95,9 @@ export function createQuotaKeeper(db: Database, quota: Quota): QuotaKeeper {
       for (const news of quota.read?.(headers, names) ?? []) if (limits[news.name]) await learn(news);
       if (!isConnectorError(error) || error.kind !== "rate_limited") return;
       for (const name of names) {
-        const holdMs = error.retryAfterMs ?? (limits[name]?.perMs ?? 0) / 4;
+        // No longer than a period: what asks for more may be a limit of that one ticket's own.
+        const { perMs = 0 } = limits[name] ?? {};
+        const holdMs = Math.min(error.retryAfterMs ?? perMs / 4, perMs);
         await saveQuotaNews(db, account, { name, requests: null, holdMs });
       }
     },

@@ -41,7 +41,7 @@ export interface Conversations {
 export interface FetchOptions {
   /** Milliseconds for one attempt (default 15,000). */
   timeoutMs?: number;
-  /** The largest answer that is read, in bytes (default 10 MB): a larger one is an error. */
+  /** The largest answer that is read, in bytes (default 10 MB): a larger one is an error of kind `permanent`. */
   maxBytes?: number;
   /** Attempts in all (default 3). A request that is neither idempotent nor carries an idempotency key should say 1. */
   attempts?: number;

@@ -67,7 +67,8 @@ function limited(response: Response, maxBytes: number): Response {
     new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
         size += chunk.length;
-        if (size > maxBytes) controller.error(new Error(`the answer is larger than ${maxBytes} bytes`));
+        const tooLarge = `the answer is larger than ${maxBytes} bytes`;
+        if (size > maxBytes) controller.error(new ConnectorError("permanent", tooLarge));
         else controller.enqueue(chunk);
       },
     }),

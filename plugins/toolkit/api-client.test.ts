@@ -200,6 +200,18 @@ test("a file that is too large will not become smaller", async () => {
   expect(await apiOf(url).download("file", 2_000)).toHaveLength(2_000);
 });
 
+test("a file's address is told nowhere, and a refusal by a host that was shown no credentials says nothing of them", async () => {
+  const files = await startServer(({ path }) => ({ status: path.endsWith("busy") ? 503 : 401, body: "no" }));
+  const desk = await startServer(() => ({ status: 401, body: "no" }));
+  const api = apiOf(desk.url);
+  const failed = (url: string) => api.download(url, 1_000).catch((error: unknown) => error);
+  const [foreign, own] = [await failed(`${files.url}/token-of-the-file`), await failed("token-of-the-file")];
+  expect(foreign).toMatchObject({ kind: "permanent", status: 401 });
+  expect(own).toMatchObject({ kind: "auth", status: 401 });
+  expect(await failed(`${files.url}/token-busy`)).toMatchObject({ kind: "transient", status: 503 });
+  expect(`${foreign} ${own}`).not.toContain("token-of-the-file");
+});
+
 test.each([
   ["http://files.example/x", "plain HTTP, where the API has better"],
   ["https://localhost/x", "this machine"],

@@ -78,9 +78,28 @@ function isInternal({ hostname }: URL): boolean {
   return host.startsWith("[") || internalNames.test(host) || internalNumbers.test(host);
 }
 
-/** `ctx.fetch` has no kind for this: for an answer it may pass, for a file it will not. */
-const isTooLarge = (error: unknown) =>
-  !isConnectorError(error) && error instanceof Error && error.message.startsWith("the answer is larger than");
+/**
+ * What kept a file from being had. Whoever knows its address may load it, so that is told nowhere; and a host that was shown
+ * no credentials says nothing of them when it refuses.
+ */
+function fileError(error: unknown, { origin }: URL, isOwn: boolean, maxBytes: number): unknown {
+  if (!isConnectorError(error)) return error;
+  const { kind, status, retryAfterMs } = error;
+  const options = {
+    ...(status !== undefined && { status }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+  if (status !== undefined) {
+    const known = kind === "auth" && !isOwn ? "permanent" : kind;
+    return new ConnectorError(
+      known,
+      `a file at ${origin} could not be loaded: its host answered ${status}`,
+      options,
+    );
+  }
+  const why = kind === "permanent" ? `it has more than ${maxBytes} bytes` : "its host did not answer";
+  return new ConnectorError(kind, `a file at ${origin} could not be loaded: ${why}`, options);
+}
 
 async function readJson<T extends z.ZodType>(response: Response, schema: T, what: string) {
   const text = await response.text();
@@ -160,13 +179,13 @@ export function createApi(fetch: ConnectorFetch, base: string, authorization: Au
 
   const step = async (url: URL, maxBytes: number, signal: AbortSignal | undefined) => {
     const init = { maxBytes, ...(signal && { signal }) };
+    const isOwn = url.origin === origin;
     try {
-      const response = await (url.origin === origin ? authorised(url.href, init) : fetch(url.href, init));
+      const response = await (isOwn ? authorised(url.href, init) : fetch(url.href, init));
       const { status, headers } = response;
       return { status, headers, content: new Uint8Array(await response.arrayBuffer()) };
-    } catch (cause) {
-      if (!isTooLarge(cause)) throw cause;
-      throw new ConnectorError("permanent", `a file at ${url.origin} has more than ${maxBytes} bytes`);
+    } catch (error) {
+      throw fileError(error, url, isOwn, maxBytes);
     }
   };
 
