@@ -24,11 +24,24 @@ test("names mails of strangers, and no notes of agents, whatever they are now", 
   expect(named).toEqual(read);
 });
 
+test("what was deleted before it could be read is not named: nobody could fetch it", async () => {
+  const { account, host } = await openZendesk({ ageMs: 120_000 });
+  const spam = account.customerWrites({ text: "Buy!" });
+  const { commentId } = account.customerWrites({ text: "Hello" });
+  for (let i = 0; i < 120; i++) account.deletesTicket(account.customerWrites({ text: `spam ${i}` }).ticketId);
+  account.deletesTicket(spam.ticketId);
+  const named: string[] = [];
+  for await (const items of list((await host.client()) as Client, window, AbortSignal.timeout(2_000)))
+    named.push(...items.map(({ externalId }) => externalId));
+  expect(named).toEqual([`comment:${commentId}`]);
+});
+
 test("a stream of events that goes on and does not move is no list", async () => {
   const { host } = await openZendesk();
   const client = (await host.client()) as Client;
   const answer = async (_: string, __: unknown, request?: { query?: Record<string, unknown> }) => ({
     ticket_events: [],
+    deleted_tickets: [],
     end_of_stream: false,
     end_time: request?.query?.start_time,
   });

@@ -3,7 +3,7 @@ import type { ListedItem, ListRequest } from "../../plugins/contract/connector.t
 import { ConnectorError } from "../../plugins/contract/errors.ts";
 import type { Client } from "./client.ts";
 import { externalIdOf, roleOf } from "./map.ts";
-import { type Comment, eventsAnswer } from "./schema.ts";
+import { type Comment, deletedAnswer, eventsAnswer } from "./schema.ts";
 
 interface Said extends Pick<Comment, "id" | "public" | "via"> {
   at: Date;
@@ -26,6 +26,19 @@ async function toItems(client: Client, said: readonly Said[], signal: AbortSigna
     .map(({ id, at }) => ({ externalId: externalIdOf(id), at }));
 }
 
+/** Tickets that were deleted since then: what was not read of them before is not to be had any more. */
+async function readDeleted({ api }: Client, since: Date, signal: AbortSignal): Promise<Set<number>> {
+  const deleted = new Set<number>();
+  const query = { sort_by: "deleted_at", sort_order: "desc", per_page: 100 };
+  let answer = await api.get("/api/v2/deleted_tickets", deletedAnswer, { query, signal });
+  for (;;) {
+    for (const { id } of answer.deleted_tickets) deleted.add(id);
+    const last = answer.deleted_tickets.at(-1);
+    if (!answer.next_page || !last || new Date(last.deleted_at) < since) return deleted;
+    answer = await api.get(answer.next_page, deletedAnswer, { signal });
+  }
+}
+
 /** Names each comment that polling brings. Throws where the list cannot be completed. */
 export async function* list(
   client: Client,
@@ -34,6 +47,7 @@ export async function* list(
 ): AsyncGenerator<ListedItem[]> {
   const path = "/api/v2/incremental/ticket_events";
   const latest = Math.floor(Date.now() / 1_000) - 61;
+  const deleted = await readDeleted(client, since, signal);
   let start = Math.min(Math.floor(since.getTime() / 1_000), latest);
   for (;;) {
     const query = { start_time: start, include: "comment_events" };
@@ -43,7 +57,7 @@ export async function* list(
         const { id, event_type, created_at, public: isPublic, author_id, via } = event;
         if (event_type !== "Comment" || typeof id !== "number") return [];
         const at = new Date(created_at ?? (timestamp ?? 0) * 1_000);
-        if (at < since || at > until) return [];
+        if (at < since || at > until || deleted.has(ticket_id)) return [];
         const author = author_id ?? null;
         return [{ id, at, public: isPublic ?? false, via, author_id: author, ticketId: ticket_id }];
       }),

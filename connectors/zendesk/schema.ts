@@ -166,3 +166,8 @@ export const hintSchema = z.looseObject({
   type: z.string().min(1),
   detail: z.looseObject({ id: z.union([z.string().regex(/^\d{1,18}$/), z.int()]).optional() }),
 });
+
+export const deletedAnswer = z.looseObject({
+  deleted_tickets: listOf(z.looseObject({ id, deleted_at: time })),
+  next_page: z.string().nullish(),
+});

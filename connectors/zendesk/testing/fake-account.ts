@@ -46,6 +46,7 @@ export function createFakeAccount({ ageMs = 0 }: AccountOptions = {}) {
   const users = new Map<number, FakeUser>();
   const tickets = new Map<number, FakeTicket>();
   const suspended: Suspended[] = [];
+  const deleted: Array<{ id: number; deleted_at: string }> = [];
   const addUser = (name: string, email: string, role: FakeUser["role"]): FakeUser => {
     const user = { id: nextId(), name, email, role };
     users.set(user.id, user);
@@ -147,6 +148,12 @@ export function createFakeAccount({ ageMs = 0 }: AccountOptions = {}) {
     users,
     tickets,
     suspended,
+    deleted,
+    /** Its address is gone; the stream of events still has it. */
+    deletesTicket(ticketId: number): void {
+      find(ticketId).status = "deleted";
+      deleted.push({ id: ticketId, deleted_at: iso(Date.now()) });
+    },
     bot,
     agent,
     nextId,

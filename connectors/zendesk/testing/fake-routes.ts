@@ -126,6 +126,16 @@ function accountRoutes(parts: RouteParts): Route[] {
     },
     {
       method: "GET",
+      path: /^\/api\/v2\/deleted_tickets$/,
+      query: z.strictObject({ ...paging, sort_by: z.enum(["id", "deleted_at", "created_at"]).optional() }),
+      handle: (call) => {
+        const all = ordered(account.deleted, call.query);
+        const { some, next_page } = paged(all, call, parts.origin());
+        return json({ deleted_tickets: some, next_page, count: all.length });
+      },
+    },
+    {
+      method: "GET",
       path: /^\/api\/v2\/suspended_tickets$/,
       query: z.strictObject({
         ...paging,
