@@ -119,6 +119,18 @@ test("what a 429 asks for holds on the other nodes too; a long wait is an error 
   expect(times).toHaveLength(0);
 });
 
+test("a 429 that does not tell for how long is over soon, though it may have been the day's limit", async () => {
+  const day = { requests: 50_000, perMs: 86_400_000 };
+  const quota = quotaOf({ limits: { all: { requests: 50, perMs: 1_000 }, day }, of: () => ["all", "day"] });
+  const [one, other] = [node(quota), node(quota)];
+  status = 429;
+  await expect(one(`${url}/tickets`, { attempts: 1 })).rejects.toMatchObject({ kind: "rate_limited" });
+  status = 200;
+  const began = performance.now();
+  await other(`${url}/tickets`);
+  expect(performance.now() - began).toBeLessThan(5_000);
+});
+
 test("an account of its own has limits of its own, and an abort ends the wait", async () => {
   const held = quotaOf();
   const first = node(held);

@@ -94,10 +94,12 @@ export function createQuotaKeeper(db: Database, quota: Quota): QuotaKeeper {
       const names = namesOf(request);
       for (const news of quota.read?.(headers, names) ?? []) if (limits[news.name]) await learn(news);
       if (!isConnectorError(error) || error.kind !== "rate_limited") return;
-      for (const name of names) {
+      const periods = names.map((name) => limits[name]?.perMs ?? 0);
+      // Which of the limits it was, and for how long, a refusal need not tell: then the shortest one counts.
+      const asked = error.retryAfterMs ?? Math.min(...periods) / 4;
+      for (const [i, name] of names.entries()) {
         // No longer than a period: what asks for more may be a limit of that one ticket's own.
-        const { perMs = 0 } = limits[name] ?? {};
-        const holdMs = Math.min(error.retryAfterMs ?? perMs / 4, perMs);
+        const holdMs = Math.min(asked, periods[i] ?? 0);
         await saveQuotaNews(db, account, { name, requests: null, holdMs });
       }
     },
