@@ -36,11 +36,13 @@ function createSearch(client: HubspotClient, { by, properties = [] }: Stretch, s
   return async (filters: Filter[], sort: SearchRequest["sort"]) => {
     const wanted = [by, "hs_object_id", ...properties];
     const request = { filters: [...filters, ...ours], sort, properties: wanted, limit };
-    const { results } = await client.vendor.searchTickets(request, signal);
+    const { results, paging } = await client.vendor.searchTickets(request, signal);
     const found = results.map((object): Found => ({ id: object.id, at: timeOf(object, by), object }));
     if (found.some(({ at }) => Number.isNaN(at)))
       throw new ConnectorError("transient", `HubSpot gave a ticket without a ${by} that could be read`);
-    return { found, isWhole: results.length < limit };
+    // A page may lack what was deleted meanwhile, and is then no sign of the end.
+    const isCut = results.length > 0 && Boolean(paging?.next);
+    return { found, isWhole: results.length < limit && !isCut };
   };
 }
 

@@ -40,10 +40,18 @@ export interface HubspotClient {
   serverTime(): number | null;
   /** The externalIds of messages that are stored for certain: their files need not be loaded again. */
   readonly stored: Remembered<true>;
+  /** Tickets that were read since the look-back began, with the time of the change that they were read after. */
+  readonly handled: Map<string, number>;
   /** Names and addresses of those who write. */
   readonly actors: Remembered<{ name?: string; email?: string }>;
   /** How often a file could not be loaded. */
   readonly stubborn: Remembered<number>;
+  /** Tickets that could not be read: how often, and `conversations.read` when that began. */
+  readonly odd: Remembered<{ tries: number; read: number }>;
+  /** How many conversations were read. */
+  readonly conversations: { read: number };
+  /** Our app's id as HubSpot writes it down with all that we write; null before the first note. */
+  readonly own: { appId: string | null };
   /** The ids of the stages in which a ticket is closed. */
   closedStages(signal: AbortSignal): Promise<ReadonlySet<string>>;
 }
@@ -123,8 +131,12 @@ export function openClient(
     accessToken: () => accessToken(),
     serverTime: () => seen,
     stored: createRemembered(),
+    handled: new Map(),
     actors: createRemembered(),
     stubborn: createRemembered(),
+    odd: createRemembered(),
+    conversations: { read: 0 },
+    own: { appId: null },
     closedStages: createStages(ctx, vendor),
   };
 }

@@ -12,7 +12,7 @@ export interface ThreadEntry {
 }
 
 export interface Conversation {
-  /** None: the ticket has no thread, and its own text may be all that there is. */
+  /** Those marked as spam too. None: the ticket's own text may be all that there is. */
   readonly threads: readonly Thread[];
   readonly entries: readonly ThreadEntry[];
   /** Threads that the token may not read. */
@@ -50,11 +50,10 @@ export async function readConversation(
   ticketId: string,
   signal: AbortSignal,
 ): Promise<Conversation> {
-  const all = (await orNull(client.vendor.threadsOf(ticketId, signal))) ?? [];
-  const threads = all.filter(({ spam, archived }) => !spam && !archived);
+  const threads = (await orNull(client.vendor.threadsOf(ticketId, signal))) ?? [];
   const entries: ThreadEntry[] = [];
   const refused: string[] = [];
-  for (const { id } of threads) {
+  for (const { id } of threads.filter(({ spam, archived }) => !spam && !archived)) {
     const found = await threadEntries(client, id, signal);
     if (found) entries.push(...found);
     else refused.push(id);
@@ -65,10 +64,21 @@ export async function readConversation(
 /** A thread that a form opens comes with its ticket; one that comes later is an agent's, in milliseconds. */
 const togetherMs = 2 * 60_000;
 
-/** Whether the ticket's own text is its first message: it is what a customer wrote, and no thread holds it too. */
-export function hasOwnText(ticket: Ticket, threads: readonly Thread[]): boolean {
+/**
+ * Whether the ticket's own text is its first message: it is what a customer wrote, and no thread holds it too, be it marked
+ * as spam or in the trash.
+ * @param threads the ticket's, those in the trash left out
+ */
+export async function hasOwnText(
+  client: HubspotClient,
+  ticket: Ticket,
+  threads: readonly Thread[],
+  signal: AbortSignal,
+): Promise<boolean> {
   const until = ticket.createdAt.getTime() + togetherMs;
-  return ticket.content !== null && threads.every(({ createdAt }) => createdAt.getTime() > until);
+  const isLater = ({ createdAt }: Thread) => createdAt.getTime() > until;
+  if (ticket.content === null || !threads.every(isLater)) return false;
+  return ((await orNull(client.vendor.trashedThreadsOf(ticket.id, signal))) ?? []).every(isLater);
 }
 
 /** The place of a message in the conversation. */

@@ -153,3 +153,59 @@ test("a ticket that the token may not see fails alone, for good", async () => {
   const again = { ...other.draft, idempotencyKey: "another" };
   await expect(account.put(again)).rejects.toMatchObject({ kind: "permanent" });
 });
+
+test("a note whose attempt broke off before its last look is taken back where an agent had been faster", async () => {
+  const account = await openAccount({ lax: true });
+  const { draft, ticketId } = written(account);
+  let isWritten = false;
+  account.fake.onBeforeWrite = (what) => {
+    if (what === "create-note") account.fake.agentReplies(ticketId, "I was faster");
+  };
+  account.fake.onAfterWrite = () => {
+    isWritten = true;
+  };
+  account.fake.fault = () => (isWritten ? 503 : null);
+  await expect(account.put(draft)).rejects.toMatchObject({ kind: "transient" });
+  expect(account.fake.notes()).toHaveLength(1);
+  account.fake.fault = null;
+  expect(await account.put(draft)).toEqual({ skipped: "answered" });
+  expect(account.fake.notes()).toEqual([]);
+});
+
+test("of two notes that attempts before have left, one is kept", async () => {
+  const account = await openAccount();
+  const { draft, ticketId } = written(account);
+  await account.put(draft);
+  const [note] = account.fake.store.notes.values();
+  const id = account.fake.store.nextId();
+  if (note) account.fake.store.notes.set(id, { ...structuredClone(note), id });
+  account.fake.ticket(ticketId).notes.unshift(id);
+  expect(await account.put(draft)).toEqual({ externalId: note?.id, created: false });
+  expect(account.fake.notes().map((one) => one.id)).toEqual([note?.id]);
+});
+
+test("a draft takes seven requests, and two more where it sets properties", async () => {
+  const account = await openAccount({ config: { fields: { priority: {} } } });
+  const label = (value: string) => ({ value, confidence: 1 });
+  const labels = { type: label("question"), priority: label("high"), department: label("billing") };
+  const first = written(account, { labels });
+  await account.put(first.draft);
+  const count = async (fields: Partial<typeof first.draft>, key: string) => {
+    const { draft } = written(account, fields, key);
+    const before = account.fake.requests.length;
+    await account.put(draft);
+    return account.fake.requests.length - before;
+  };
+  expect(await count({}, "b")).toBe(7);
+  expect(await count({ labels }, "c")).toBe(9);
+});
+
+test("an owner whom HubSpot does not know costs no draft", async () => {
+  const account = await openAccount({ config: { ownerId: "404" }, lax: true });
+  const { draft } = written(account);
+  let creations = 0;
+  account.fake.fault = (operation) => (operation === "create-note" && ++creations === 1 ? 400 : null);
+  expect(await account.put(draft)).toMatchObject({ created: true });
+  expect(account.fake.notes()).toMatchObject([{ ownerId: null }]);
+  expect(account.journal.lines.some((line) => line.includes("does not take the owner"))).toBe(true);
+});

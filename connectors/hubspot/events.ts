@@ -1,6 +1,5 @@
 /** A ticket as events: the one way by which polls, webhooks and backfills read what was written about it. */
-import { describeError, isConnectorError, kindOf } from "../../plugins/contract/errors.ts";
-import type { ConnectorEventInput, Person } from "../../plugins/contract/events.ts";
+import type { ConnectorEventInput } from "../../plugins/contract/events.ts";
 import { historySkip } from "../../plugins/toolkit/items.ts";
 import { oneLine } from "../../plugins/toolkit/plain.ts";
 import { dateStepMs, type HubspotClient } from "./client.ts";
@@ -18,9 +17,10 @@ import {
   senderOf,
   type Written,
 } from "./map.ts";
-import type { Actor } from "./schemas.ts";
+import { lastingFault, noteRead } from "./odd.ts";
+import { contactOf, lookUp } from "./people.ts";
 import { corrections, type Ticket } from "./ticket.ts";
-import { orNull } from "./vendor.ts";
+import { ifGiven } from "./vendor.ts";
 
 /** A thread may be joined to its ticket a moment after that is there. */
 const settleMs = 10_000;
@@ -39,27 +39,6 @@ export interface EventsOptions {
   readonly since: Date;
 }
 
-/** What HubSpot tells of someone whose message does not; nothing where it does not know either. */
-async function lookUp(
-  client: HubspotClient,
-  { actorId, name, deliveryIdentifier }: Actor,
-  signal: AbortSignal,
-) {
-  if (!actorId || (name && deliveryIdentifier?.type === "HS_EMAIL_ADDRESS")) return {};
-  // An agent's address is nobody's business, and a mail's sender has no more than its address.
-  if (actorId.startsWith("E-") || (actorId.startsWith("A-") && name)) return {};
-  const known = client.actors.get(actorId);
-  if (known) return known;
-  // A name is worth less than the message that it goes with.
-  const actor = await orNull(client.vendor.actor(actorId, signal), [403, 404]);
-  const found = {
-    ...(actor?.name && { name: actor.name }),
-    ...(actor?.email && { email: actor.email }),
-  };
-  client.actors.set(actorId, found);
-  return found;
-}
-
 const subjectOf = (subject: string | null | undefined) => {
   const line = oneLine(subject ?? "", maxSubject);
   return line === "" ? {} : { subject: line };
@@ -74,7 +53,7 @@ async function toMessage(
   signal: AbortSignal,
 ): Promise<ConnectorEventInput> {
   const isCut = message.truncationStatus !== "NOT_TRUNCATED";
-  const original = isCut ? await orNull(client.vendor.originalContent(threadId, message.id, signal)) : null;
+  const original = isCut ? await ifGiven(client.vendor.originalContent(threadId, message.id, signal)) : null;
   const { text, quoted } = newText(message, original);
   const sender = senderOf(message);
   const requester = personOf(sender, await lookUp(client, sender, signal));
@@ -104,7 +83,7 @@ async function toReply(
   signal: AbortSignal,
 ): Promise<ConnectorEventInput> {
   const isCut = message.truncationStatus !== "NOT_TRUNCATED";
-  const original = isCut ? await orNull(client.vendor.originalContent(threadId, message.id, signal)) : null;
+  const original = isCut ? await ifGiven(client.vendor.originalContent(threadId, message.id, signal)) : null;
   const { text, quoted } = newText(message, original);
   const agent = message.senders.find(({ actorId }) => actorId?.startsWith("A-")) ?? senderOf(message);
   return {
@@ -135,29 +114,6 @@ export async function entryEvent(
   return error ? keepMessage(entry, ticket, threadId, error) : event;
 }
 
-/** Who a ticket is from, where no message tells: the first of its contacts. */
-async function contactOf(client: HubspotClient, ticket: Ticket, signal: AbortSignal): Promise<Person> {
-  const request = { properties: ["subject"], associations: "contacts" };
-  const withContacts = await orNull(client.vendor.readObject("tickets", ticket.id, request, signal));
-  if (!withContacts) return {};
-  const [id] = await client.vendor.associated(withContacts, "contacts", signal);
-  if (id === undefined) return {};
-  try {
-    const wanted = { properties: ["firstname", "lastname", "email"] };
-    const contact = await orNull(client.vendor.readObject("contacts", id, wanted, signal));
-    const { firstname, lastname, email } = contact?.properties ?? {};
-    const name = oneLine([firstname, lastname].filter(Boolean).join(" "), 320);
-    const address = oneLine(email ?? "", 320);
-    return { externalId: id, ...(name !== "" && { name }), ...(address !== "" && { email: address }) };
-  } catch (error) {
-    if (!isConnectorError(error) || error.status !== 403) throw error;
-    client.ctx.log.warn("HubSpot refuses to show a contact: its message comes without a name", {
-      contact: id,
-    });
-    return { externalId: id };
-  }
-}
-
 /** A ticket's own text as its first message. */
 export async function ownText(
   client: HubspotClient,
@@ -186,8 +142,8 @@ export async function ownText(
 const refusal = reasonError("HubSpot refuses to show this thread: the token may not read its inbox");
 
 /**
- * All that was written about a ticket and what people chose for it, in order. A ticket that HubSpot will never give goes to
- * quarantine by itself.
+ * All that was written about a ticket and what people chose for it, in order. A ticket that HubSpot will never give, or fails
+ * to give while it gives others, goes to quarantine by itself.
  * @throws ConnectorError: what may pass, and refused credentials
  */
 export async function ticketEvents(
@@ -199,9 +155,9 @@ export async function ticketEvents(
   try {
     return await readEvents(client, ticket, options, signal);
   } catch (error) {
-    if (kindOf(error) !== "permanent") throw error;
-    const event = keepWhole("ticket", ticket.id, ticket, reasonError(describeError(error)));
-    return { events: [event], settled: true };
+    const fault = lastingFault(client, ticket.id, error, signal);
+    if (fault === null) throw error;
+    return { events: [keepWhole("ticket", ticket.id, ticket, reasonError(fault))], settled: true };
   }
 }
 
@@ -216,7 +172,8 @@ async function readEvents(
   const events: ConnectorEventInput[] = [];
   const age = (client.serverTime() ?? Date.now()) + dateStepMs - ticket.createdAt.getTime();
   const settled = threads.length > 0 || age >= (client.tuning.settleMs ?? settleMs);
-  if (settled && hasOwnText(ticket, threads) && !isStored(`ticket:${ticket.id}`))
+  const mayBeOwn = settled && !isStored(`ticket:${ticket.id}`);
+  if (mayBeOwn && (await hasOwnText(client, ticket, threads, signal)))
     events.push(await ownText(client, ticket, options, signal));
   for (const item of entries) {
     if (isStored(item.entry.externalId)) continue;
@@ -224,5 +181,6 @@ async function readEvents(
   }
   events.push(...refused.map((id) => keepWhole("thread", id, ticket, refusal)));
   events.push(...corrections(ticket, client.fields));
+  noteRead(client, ticket.id, entries.length > 0);
   return { events, settled };
 }

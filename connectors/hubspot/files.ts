@@ -61,7 +61,7 @@ export async function loadFiles(
 ): Promise<Files> {
   const files: Files = { attachments: [], leftOut: [] };
   const { log, config } = client.ctx;
-  const given = (message.attachments ?? []).filter(({ type, url }) => type === "FILE" && url);
+  const given = (message.attachments ?? []).filter(({ type }) => type === "FILE");
   for (const [index, { name, fileId, url }] of given.entries()) {
     const shown = oneLine(name ?? "", 255) || `file-${oneLine(fileId ?? String(index + 1), 100)}`;
     const leaveOut = (reason: string) => {
@@ -72,9 +72,13 @@ export async function loadFiles(
       leaveOut(`a message has at most ${mostFiles} files`);
       continue;
     }
+    if (!url) {
+      leaveOut("HubSpot gives no address for it");
+      continue;
+    }
     const key = `${message.id} ${fileId ?? index}`;
     try {
-      const content = await client.api.download(url ?? "", config.maxBytes, signal);
+      const content = await client.api.download(url, config.maxBytes, signal);
       files.attachments.push({ name: shown, mediaType: mediaTypeOf(shown), content });
     } catch (error) {
       signal.throwIfAborted();

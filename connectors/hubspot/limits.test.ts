@@ -47,8 +47,10 @@ test("what answers tell of the limits is learnt, for whatever period they tell i
   });
   expect(quota.read?.(headers, ["burst", "daily"])).toEqual([
     { name: "burst", requests: 190, remaining: 180 },
-    { name: "daily", requests: 1_000_000, remaining: 7, resetMs: 60_000 },
+    { name: "daily", requests: 1_000_000, remaining: 7, resetMs: 2_000 },
   ]);
+  const none = new Headers({ "x-hubspot-ratelimit-daily": "9", "x-hubspot-ratelimit-daily-remaining": "0" });
+  expect(quota.read?.(none, ["daily"])).toMatchObject([{ remaining: 0, resetMs: 60_000 }]);
   const broken = new Headers({ "x-hubspot-ratelimit-max": "many", "x-hubspot-ratelimit-daily": "-1" });
   expect(quota.read?.(broken, ["burst"])).toEqual([]);
 });

@@ -8,8 +8,13 @@ const limits = {
   daily: { requests: 250_000, perMs: 86_400_000 },
 } as const;
 
-/** How long nobody asks once a day's requests run low, before one looks again; milliseconds. */
-const lowDailyMs = 60_000;
+/**
+ * The pause between requests once a day's run low, in milliseconds: what is left is for other programs first, but a longer
+ * one would let nothing be read to its end.
+ */
+const lowDailyMs = 2_000;
+/** How long nobody asks once there are none left, before one looks again; milliseconds. */
+const noneDailyMs = 60_000;
 
 function numberOf(headers: Headers, name: string): number | undefined {
   const text = headers.get(name)?.trim() ?? "";
@@ -36,9 +41,8 @@ function dailyNews(headers: Headers): QuotaNews[] {
   const max = numberOf(headers, "x-hubspot-ratelimit-daily");
   const remaining = numberOf(headers, "x-hubspot-ratelimit-daily-remaining");
   if (max === undefined || max === 0) return [];
-  return [
-    { name: "daily", requests: max, ...(remaining !== undefined && { remaining, resetMs: lowDailyMs }) },
-  ];
+  if (remaining === undefined) return [{ name: "daily", requests: max }];
+  return [{ name: "daily", requests: max, remaining, resetMs: remaining > 0 ? lowDailyMs : noneDailyMs }];
 }
 
 /** @param origin of the API: files that lie elsewhere, and tokens, count against nothing */

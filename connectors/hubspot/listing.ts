@@ -3,9 +3,10 @@ import type { ListRequest } from "../../plugins/contract/connector.ts";
 import { type Found, ticketsOf } from "./changed.ts";
 import type { HubspotClient } from "./client.ts";
 import { hasOwnText, threadEntries } from "./conversation.ts";
+import { lastingFault } from "./odd.ts";
 import { inParallel } from "./parallel.ts";
 import { objectSchema, type Thread } from "./schemas.ts";
-import { readTickets, ticketRequest, toTicket } from "./ticket.ts";
+import { readTickets, type Ticket, ticketRequest, toTicket } from "./ticket.ts";
 
 export interface Item {
   readonly externalId: string;
@@ -17,6 +18,21 @@ export interface Item {
 /** Threads whose entries are listed as one group. */
 const groupSize = 50;
 const concurrency = 4;
+
+/** A ticket that cannot be read stands in the list by itself, as it does in quarantine. */
+async function orWhole(
+  client: HubspotClient,
+  ticketId: string,
+  items: Promise<Item[]>,
+  signal: AbortSignal,
+): Promise<Item[]> {
+  try {
+    return await items;
+  } catch (error) {
+    if (lastingFault(client, ticketId, error, signal) === null) throw error;
+    return [{ externalId: `ticket:${ticketId}`, ticketId }];
+  }
+}
 
 /** The thread's own id stands for one that the token may not read, as it does in quarantine. */
 async function itemsOf(client: HubspotClient, thread: Thread, ticketId: string, signal: AbortSignal) {
@@ -40,9 +56,20 @@ async function* threadItems(client: HubspotClient, since: Date, signal: AbortSig
     const ids = [...new Set(group.map(ticketOf))];
     const ours = new Set((await readTickets(client, ids, signal)).tickets.map(({ id }) => id));
     const read = group.filter((thread) => ours.has(ticketOf(thread)));
-    const items = await inParallel(read, concurrency, (one) => itemsOf(client, one, ticketOf(one), signal));
+    const items = await inParallel(read, concurrency, (one) => {
+      const id = ticketOf(one);
+      return orWhole(client, id, itemsOf(client, one, id, signal), signal);
+    });
     yield items.flat();
   }
+}
+
+async function ownItem(client: HubspotClient, ticket: Ticket, signal: AbortSignal): Promise<Item[]> {
+  const { id, createdAt } = ticket;
+  const item = { externalId: `ticket:${id}`, ticketId: id, at: createdAt };
+  if (client.stored.get(item.externalId)) return [item];
+  const threads = await client.vendor.threadsOf(id, signal);
+  return (await hasOwnText(client, ticket, threads, signal)) ? [item] : [];
 }
 
 /** Tickets that hold their own first message. */
@@ -64,14 +91,10 @@ async function* ownTexts(
       .flatMap(({ object }) => objectSchema.safeParse(object).data ?? [])
       .map(toTicket)
       .filter(({ content }) => content !== null);
-    const threads = await inParallel(tickets, concurrency, ({ id }) => client.vendor.threadsOf(id, signal));
-    const own = tickets.filter((ticket, i) =>
-      hasOwnText(
-        ticket,
-        (threads[i] ?? []).filter((one) => !one.spam),
-      ),
+    const items = await inParallel(tickets, concurrency, (ticket) =>
+      orWhole(client, ticket.id, ownItem(client, ticket, signal), signal),
     );
-    yield own.map(({ id, createdAt }) => ({ externalId: `ticket:${id}`, ticketId: id, at: createdAt }));
+    yield items.flat();
   }
 }
 

@@ -6,6 +6,7 @@ import {
   agentReplySchema,
   type ConnectorEventInput,
   inboundMessageSchema,
+  maxTextLength,
   type Person,
 } from "../../plugins/contract/events.ts";
 import { htmlToPlain } from "../../plugins/toolkit/html-text.ts";
@@ -150,7 +151,10 @@ export function newText(message: Message, original: Content | null): { text: str
   const whole = original ? textOf(original).trim() : "";
   if (whole === "") return { text: short };
   const isReply = message.truncationStatus === "TRUNCATED_TO_MOST_RECENT_REPLY";
-  if (!isReply || short === "" || !whole.startsWith(short)) return { text: whole };
+  if (!isReply || short === "") return { text: whole };
+  // What newly came is worth more than what it quotes.
+  if (whole.length > maxTextLength) return { text: short };
+  if (!whole.startsWith(short)) return { text: whole };
   const quoted = whole.slice(short.length).trim();
   // What is quoted may be shortened: it is history, and stands in HubSpot.
   return quoted === "" ? { text: short } : { text: short, quoted: quoted.slice(0, 100_000).toWellFormed() };

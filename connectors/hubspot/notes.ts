@@ -1,16 +1,16 @@
 /** The notes of a ticket, and which of them are ours. */
 import type { OutgoingDraft } from "../../plugins/contract/connector.ts";
-import { anyMarker, noteMarker } from "../../plugins/toolkit/note.ts";
+import { noteMarker } from "../../plugins/toolkit/note.ts";
 import type { HubspotClient } from "./client.ts";
 import type { CrmObject } from "./schemas.ts";
 
 const wanted = ["hs_note_body", "hs_object_source", "hs_object_source_id"];
 
 export interface Notes {
-  /** The ids of the notes for this draft, the smallest first. */
-  readonly ofDraft: readonly string[];
-  /** Our app's id as HubSpot writes it down with all that we write; null where no note of ours tells. */
-  readonly appId: string | null;
+  /** The notes for this draft, the oldest first. */
+  readonly ofDraft: readonly CrmObject[];
+  /** The ids of all notes on the ticket. */
+  readonly ids: readonly string[];
 }
 
 /** An agent may have copied a draft, marker and all, into a note of their own. */
@@ -20,28 +20,30 @@ function isByProgram({ properties }: CrmObject): boolean {
 }
 
 /** Ids are numbers that grow. */
-const byId = (a: string, b: string) => a.length - b.length || (a < b ? -1 : 1);
+export const byId = ({ id: a }: CrmObject, { id: b }: CrmObject) => a.length - b.length || (a < b ? -1 : 1);
 
-/** Reads what belongs to the ticket, not what a search finds: that learns of new notes late. */
+/** Our app's id, as a note that we wrote ourselves tells it: other notes with our marker may be another app's. */
+function learnAppId({ own }: HubspotClient, [note]: readonly CrmObject[]): void {
+  const { hs_object_source: source, hs_object_source_id: id } = note?.properties ?? {};
+  if (source?.toUpperCase() === "INTEGRATION" && id) own.appId ??= id;
+}
+
+/**
+ * Reads what belongs to the ticket, not what a search finds: that learns of new notes late.
+ * @param known notes that are none of this draft's
+ */
 export async function readNotes(
   client: HubspotClient,
   ticket: CrmObject,
   draft: Pick<OutgoingDraft, "idempotencyKey">,
   signal: AbortSignal,
+  known: readonly string[] = [],
 ): Promise<Notes> {
   const ids = await client.vendor.associated(ticket, "notes", signal);
-  const notes = (await client.vendor.readNotes(ids, wanted, signal)).filter(isByProgram);
-  const ours = notes.filter(({ properties }) => anyMarker.test(properties.hs_note_body ?? ""));
+  const unknown = ids.filter((id) => !known.includes(id));
+  const notes = (await client.vendor.readNotes(unknown, wanted, signal)).filter(isByProgram);
   const marker = noteMarker(draft);
-  const appId = ours
-    .filter(({ properties }) => properties.hs_object_source?.toUpperCase() === "INTEGRATION")
-    .map(({ properties }) => properties.hs_object_source_id)
-    .find((id) => id);
-  return {
-    ofDraft: ours
-      .filter(({ properties }) => properties.hs_note_body?.includes(marker))
-      .map(({ id }) => id)
-      .toSorted(byId),
-    appId: appId ?? null,
-  };
+  const ofDraft = notes.filter(({ properties }) => properties.hs_note_body?.includes(marker)).toSorted(byId);
+  learnAppId(client, ofDraft);
+  return { ofDraft, ids };
 }

@@ -1,6 +1,8 @@
 /** Properties: set where labels are sure, and never over a person's own choice. */
 import { expect, test } from "vitest";
 import type { Label } from "../../plugins/contract/connector.ts";
+import { openClient } from "./client.ts";
+import { put } from "./deliver.ts";
 import { openAccount } from "./testing/test-account.ts";
 import { written } from "./testing/test-draft.ts";
 
@@ -100,4 +102,21 @@ test("a person who chooses between our look and our write gets their choice back
   expect(await account.put(draft)).toMatchObject({ created: false });
   expect(account.fake.ticket(ticketId).properties.hs_ticket_priority).toBe("LOW");
   expect(account.fake.notes()).toHaveLength(1);
+});
+
+test("what we have set is known for ours though the oldest note is another app's", async () => {
+  const account = await openAccount({ config: { fields } });
+  const { draft, ticketId } = written(account, { labels: sure });
+  await account.put(draft);
+  for (const note of account.fake.store.notes.values())
+    note.properties.hs_object_source_id = "an app of before";
+  const again = openClient(account.client.ctx, account.signal);
+  const next = account.fake.customerWrites({ key: "next", thread: "a", text: "Never mind" });
+  const labels = { ...sure, priority: label("low") };
+  const message = { ...draft.message, externalId: `message:${next.messageId}` };
+  // HubSpot gives them in no order that one could rely on.
+  account.fake.onAfterWrite = (what) =>
+    void (what === "create-note" && account.fake.ticket(ticketId).notes.reverse());
+  await put(again, { ...draft, labels, message, idempotencyKey: "next" }, account.signal);
+  expect(account.fake.ticket(ticketId).properties.hs_ticket_priority).toBe("LOW");
 });

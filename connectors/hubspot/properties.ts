@@ -87,21 +87,20 @@ async function giveBack(
 }
 
 /**
- * Sets what the labels ask for, where it is free. HubSpot has no update on a condition, so the ticket is read right before,
- * and once more right after: a choice that a person made in between is put back.
+ * Sets what the labels ask for, where it is free. HubSpot has no update on a condition, so the ticket was read right before,
+ * and is once more right after: a choice that a person made in between is put back.
+ * @param ticket with its history
  * @throws ConnectorError where it may work later
  */
 export async function setProperties(
   client: HubspotClient,
   draft: OutgoingDraft,
-  appId: string | null,
+  ticket: Ticket,
   signal: AbortSignal,
 ): Promise<void> {
   const wanted = wishes(client, draft);
   if (wanted.length === 0) return;
-  const id = draft.ticket.threadId;
-  const ticket = await read(client, id, signal);
-  if (!ticket) return;
+  const { appId } = client.own;
   // An attempt before may have broken off between the two.
   await giveBack(client, ticket, appId, signal);
   const free = wanted.filter(({ field: { property }, value }) => {
@@ -110,6 +109,6 @@ export async function setProperties(
   if (free.length === 0) return;
   const properties = Object.fromEntries(free.map(({ field, value }) => [field.property, value]));
   await patch(client, ticket, properties, signal);
-  const after = await read(client, id, signal);
+  const after = await read(client, ticket.id, signal);
   if (after) await giveBack(client, after, appId, signal);
 }

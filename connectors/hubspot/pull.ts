@@ -52,18 +52,22 @@ async function readFound(
   };
 }
 
-/** After the commit: what is stored for certain need not be loaded again when its ticket changes. */
+/**
+ * After the commit: what is stored for certain need not be loaded again when its ticket changes. What went to quarantine
+ * may be read better then.
+ */
 function remember({ stored }: HubspotClient, events: readonly ConnectorEventInput[]): void {
-  for (const { kind, externalId } of events) if (kind !== "label-correction") stored.set(externalId, true);
+  for (const { kind, externalId } of events)
+    if (kind === "message" || kind === "agent-reply") stored.set(externalId, true);
 }
 
-/** One look at all that has changed since `at`, less the look-back. `handled`: the state in which tickets were read. */
+/** One look at all that has changed since `at`, less the look-back. */
 async function* look(
   client: HubspotClient,
   at: number,
-  handled: Map<string, number>,
   signal: AbortSignal,
 ): AsyncGenerator<Page<HubspotCursor>> {
+  const { handled } = client;
   // By a clock of ours that is ahead, the first look would be for changes that are yet to come.
   const known = Math.min(at, (client.serverTime() ?? at) + dateStepMs);
   const from = Math.max(0, known - (client.tuning.overlapMs ?? client.ctx.config.overlapSeconds * 1_000));
@@ -96,11 +100,10 @@ export async function* pages(
   signal: AbortSignal,
 ): AsyncGenerator<Page<HubspotCursor>> {
   const pollMs = client.tuning.pollMs ?? client.ctx.config.pollSeconds * 1_000;
-  const handled = new Map<string, number>();
   let at = from?.at ?? Date.now();
   if (from === null) yield { events: [], cursor: { at } };
   while (!signal.aborted) {
-    for await (const page of look(client, at, handled, signal)) {
+    for await (const page of look(client, at, signal)) {
       yield page;
       at = page.cursor.at;
     }

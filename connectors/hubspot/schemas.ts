@@ -47,7 +47,7 @@ const foundSchema = z.looseObject({
 });
 export type FoundObject = z.output<typeof foundSchema>;
 
-export const searchSchema = z.looseObject({ results: z.array(foundSchema) });
+export const searchSchema = z.looseObject({ results: z.array(foundSchema), paging: next });
 
 export const associationsSchema = z.looseObject({
   results: z.array(z.looseObject({ to: z.array(z.looseObject({ toObjectId: idSchema })), paging: next })),
@@ -57,7 +57,8 @@ export const threadSchema = z.looseObject({
   id: idSchema,
   spam: z.boolean().default(false),
   archived: z.boolean().default(false),
-  createdAt: time,
+  /** The beginning of time where it cannot be read: the thread's messages are worth more. */
+  createdAt: time.catch(() => new Date(0)),
   threadAssociations: z.looseObject({ associatedTicketId: idSchema.nullish() }).nullish(),
 });
 export type Thread = z.output<typeof threadSchema>;
@@ -128,13 +129,12 @@ export const propertySchema = z.looseObject({
 });
 
 /** An event of a webhook: no more than a hint of where to look. */
-export const hintsSchema = z
-  .array(
-    z.looseObject({
-      subscriptionType: z.string().default(""),
-      objectTypeId: z.string().nullish(),
-      objectId: idSchema.nullish(),
-    }),
-  )
-  .max(1_000);
-export type Hint = z.output<typeof hintsSchema>[number];
+const hintSchema = z.looseObject({
+  subscriptionType: z.string(),
+  objectTypeId: z.string().nullish(),
+  objectId: idSchema.nullish(),
+});
+export type Hint = z.output<typeof hintSchema>;
+
+/** An odd one is null: it must not take the others with it. */
+export const hintsSchema = z.array(hintSchema.nullable().catch(null)).max(1_000);

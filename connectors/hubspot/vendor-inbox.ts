@@ -47,6 +47,9 @@ export function inbox(api: Api) {
   const of = (threadId: string) => `${conversations}/threads/${segment(threadId)}`;
   return {
     threadsOf: (ticketId: string, signal: AbortSignal) => threads({ associatedTicketId: ticketId }, signal),
+    /** Those that somebody has put into the trash: no other list has them. */
+    trashedThreadsOf: (ticketId: string, signal: AbortSignal) =>
+      threads({ associatedTicketId: ticketId, archived: "true" }, signal),
     /** Threads in which something was written after this time, with their tickets. */
     threadsAfter: (at: Date, signal: AbortSignal) =>
       threads(

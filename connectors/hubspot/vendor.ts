@@ -1,6 +1,6 @@
 /** HubSpot's API as far as the connector uses it: one function for each operation, answers checked. */
 import { z } from "zod";
-import { isConnectorError } from "../../plugins/contract/errors.ts";
+import { isConnectorError, kindOf } from "../../plugins/contract/errors.ts";
 import type { Api } from "../../plugins/toolkit/api-client.ts";
 import {
   associationsSchema,
@@ -70,6 +70,17 @@ export async function orNull<T>(work: Promise<T>, statuses: readonly number[] = 
   }
 }
 
+/** As `orNull`, for what is worth less than what it belongs to: null also where HubSpot refuses this single thing. */
+export async function ifGiven<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    const isRefused = isConnectorError(error) && error.status === 403;
+    if (isRefused || kindOf(error) === "permanent") return null;
+    throw error;
+  }
+}
+
 /** Objects by their ids. At most `batchPage` at once. */
 function batchReader(api: Api) {
   return async (type: string, ids: readonly string[], request: ReadRequest, signal: AbortSignal) => {
@@ -115,7 +126,7 @@ function tickets(api: Api) {
       await api.send("PATCH", path, anything, { json: { properties }, signal, ...readAgain });
     },
     /** The ids of what belongs to a ticket: those that came with it, and those of further pages. */
-    async associated(ticket: CrmObject, type: "notes" | "contacts", signal: AbortSignal): Promise<string[]> {
+    async associated(ticket: CrmObject, type: "notes", signal: AbortSignal): Promise<string[]> {
       const found = Object.values(ticket.associations ?? {});
       const ids = found.flatMap(({ results }) => results.map(({ id }) => id));
       let after = found.find(({ paging }) => paging?.next)?.paging?.next?.after;

@@ -94,3 +94,24 @@ test("while HubSpot fails, a webhook is asked for again", async () => {
   host.http.fault = null;
   expect(await host.receive(request)).toMatchObject({ status: 202, accepted: [{ text: "one" }] });
 });
+
+test("a thread that the token may not read, or that HubSpot fails to give, takes no others with it", async () => {
+  const { fake, host, memory } = await openAccount({ lax: true });
+  const closed = fake.customerWrites({ key: "closed", text: "for other eyes" });
+  const failing = fake.customerWrites({ key: "failing", text: "later" });
+  const open = fake.customerWrites({ key: "open", text: "for all" });
+  fake.forbidden.add(`/threads/${closed.threadId}`);
+  fake.fault = (_, path) => (path.endsWith(`/threads/${failing.threadId}`) ? 400 : null);
+  const news = [closed, failing, open].map(({ threadId }) => ({
+    ...about,
+    subscriptionType: "conversation.newMessage",
+    objectId: Number(threadId),
+  }));
+  const odd = [null, 7, { ...about, subscriptionType: null, objectId: 1 }, { ...about, objectId: {} }];
+  expect(await host.receive(fake.webhook(bytes([...odd, ...news])))).toMatchObject({ status: 202 });
+  expect(idsOf(memory.events)).toEqual([`message:${open.messageId}`]);
+  expect(await host.receive(fake.webhook(bytes(news.slice(0, 1))))).toMatchObject({ status: 202 });
+  fake.fault = (_, path) => (path.endsWith(`/threads/${failing.threadId}`) ? 500 : null);
+  expect(await host.receive(fake.webhook(bytes(news)))).toMatchObject({ status: 202 });
+  expect(await host.receive(fake.webhook(bytes(news.slice(1, 2))))).toMatchObject({ status: 500 });
+});

@@ -11,7 +11,7 @@ import { ticketEvents } from "./events.ts";
 import { inParallel } from "./parallel.ts";
 import { type Hint, hintsSchema } from "./schemas.ts";
 import { readTickets } from "./ticket.ts";
-import { orNull } from "./vendor.ts";
+import { ifGiven } from "./vendor.ts";
 
 /** As HubSpot asks of whoever takes its webhooks, in milliseconds. */
 const longestAgeMs = 300_000;
@@ -62,17 +62,25 @@ function targetOf({
   return object === "conversation" ? { thread: objectId } : null;
 }
 
+type Leave = (what: { ticket?: string; thread?: string }, error: unknown) => [];
+
 async function ticketsOf(
   client: HubspotClient,
-  hints: readonly Hint[],
+  hints: ReadonlyArray<Hint | null>,
+  leave: Leave,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const targets = hints.flatMap((hint) => targetOf(hint) ?? []);
+  const targets = hints.flatMap((hint) => (hint && targetOf(hint)) ?? []);
   const threads = new Set(targets.flatMap((target) => ("thread" in target ? [target.thread] : [])));
   const named = targets.flatMap((target) => ("ticket" in target ? [target.ticket] : []));
   const found = await inParallel([...threads], concurrency, async (id) => {
-    const thread = await orNull(client.vendor.thread(id, signal));
-    return thread?.threadAssociations?.associatedTicketId ?? [];
+    try {
+      // One that the token may not read is nothing that it reads otherwise.
+      const thread = await ifGiven(client.vendor.thread(id, signal));
+      return thread?.threadAssociations?.associatedTicketId ?? [];
+    } catch (error) {
+      return leave({ thread: id }, error);
+    }
   });
   return [...new Set([...named, ...found.flat()])];
 }
@@ -87,34 +95,34 @@ export async function parse(client: HubspotClient, request: RawRequest): Promise
   const late = AbortSignal.timeout(pushMs);
   const signal = AbortSignal.any([late, client.closing]);
   const failures: unknown[] = [];
-  const leave = (ticket: string | null, error: unknown): [] => {
+  const leave: Leave = (what, error) => {
     client.closing.throwIfAborted();
     if (!late.aborted) failures.push(error);
     client.ctx.log.info("what a webhook tells of is left to the next poll", {
-      ticket,
+      ...what,
       error: late.aborted ? `it took longer than ${pushMs} ms` : describeError(error),
     });
     return [];
   };
   let read = 0;
   try {
-    const ids = await ticketsOf(client, hints, signal);
+    const ids = await ticketsOf(client, hints, leave, signal);
     const { tickets, broken } = await readTickets(client, ids, signal);
     const options = { skipStored: true, since: await client.ctx.since() };
     const events = await inParallel(tickets, concurrency, async (ticket) => {
       try {
-        if (late.aborted) return leave(ticket.id, late.reason);
+        if (late.aborted) return leave({ ticket: ticket.id }, late.reason);
         const found = await ticketEvents(client, ticket, options, signal);
         read++;
         return found.events;
       } catch (error) {
-        return leave(ticket.id, error);
+        return leave({ ticket: ticket.id }, error);
       }
     });
     if (read === 0 && failures.length > 0) throw failures[0];
     return [...events.flat(), ...broken];
   } catch (error) {
-    if (late.aborted) return leave(null, error);
+    if (late.aborted) return leave({}, error);
     throw error;
   }
 }

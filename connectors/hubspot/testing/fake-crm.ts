@@ -94,7 +94,7 @@ function matches(
 function search(store: FakeStore, request: Search, { searchLimit }: CrmOptions): Reply {
   store.index();
   const known = [...store.tickets.values()].flatMap((ticket) =>
-    ticket.indexed && !ticket.archived ? [{ ...ticket, ...ticket.indexed }] : [],
+    ticket.indexed ? [{ ...ticket, ...ticket.indexed }] : [],
   );
   const { filterGroups, sorts, limit } = request;
   const found = known.filter(({ properties }) => {
@@ -104,11 +104,12 @@ function search(store: FakeStore, request: Search, { searchLimit }: CrmOptions):
     );
   });
   const [by = "hs_object_id"] = sorts;
-  // What is equal comes in no order that one could rely on.
+  // What is equal comes in no order, and what was deleted meanwhile is missing from its page.
   const order = found.toReversed().toSorted((a, b) => numeric(a.properties[by]) - numeric(b.properties[by]));
   const from = Number(request.after || 0);
   if (from + limit > searchLimit) return invalid(`no more than ${searchLimit} results`);
-  const results = order.slice(from, from + limit).map((ticket) => shown(ticket, request.properties));
+  const there = order.slice(from, from + limit).filter(({ archived }) => !archived);
+  const results = there.map((ticket) => shown(ticket, request.properties));
   const after = from + limit < found.length ? { paging: { next: { after: String(from + limit) } } } : {};
   return { status: 200, body: { total: found.length, results, ...after } };
 }

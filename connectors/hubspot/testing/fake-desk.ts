@@ -44,7 +44,8 @@ function createParts(store: FakeStore, origin: () => string) {
     return found;
   };
   const addThread = (ticketId: string | null, at: number): FakeThread => {
-    const thread = { id: store.nextId(), ticketId, createdAt: at, spam: false, messages: [], latestAt: at };
+    const inUse = { spam: false, archived: false };
+    const thread = { id: store.nextId(), ticketId, createdAt: at, ...inUse, messages: [], latestAt: at };
     store.threads.set(thread.id, thread);
     return thread;
   };

@@ -4,12 +4,13 @@ import { invalid, notFound, type Reply } from "./fake-crm.ts";
 import type { Asked } from "./fake-request.ts";
 import { type FakeStore, type FakeThread, iso } from "./fake-store.ts";
 
-function shown({ id, ticketId, createdAt, latestAt, spam }: FakeThread, withTicket: boolean) {
+function shown({ id, ticketId, createdAt, latestAt, spam, archived }: FakeThread, withTicket: boolean) {
   return {
     id,
-    archived: false,
+    archived,
     associatedContactId: "1",
-    createdAt: iso(createdAt),
+    // What is wrong in one stays wrong.
+    createdAt: Number.isNaN(createdAt) ? "at no time" : iso(createdAt),
     inboxId: "11",
     latestMessageTimestamp: iso(latestAt),
     originalChannelAccountId: "12",
@@ -35,6 +36,7 @@ function threads(store: FakeStore, { query }: Asked, page: number): Reply {
     return invalid("sort by latestMessageTimestamp needs latestMessageTimestampAfter");
   const after = latestMessageTimestampAfter === undefined ? 0 : Date.parse(latestMessageTimestampAfter);
   const found = [...store.threads.values()]
+    .filter(({ archived }) => archived === (query.archived === "true"))
     .filter(({ ticketId }) => associatedTicketId === undefined || ticketId === associatedTicketId)
     .filter(({ latestAt }) => latestAt > after)
     .toSorted((a, b) => (sort ? a.latestAt - b.latestAt : Number(a.id) - Number(b.id)));

@@ -25,7 +25,7 @@ export interface FakeState {
   /** Called when a request that writes was carried out, and its answer is on the way. */
   onAfterWrite: ((what: string) => void) | null;
   /** Answers instead of the API with a status; "drop": the work is done, and the connection breaks off. */
-  fault: ((operation: string) => number | "drop" | null) | null;
+  fault: ((operation: string, path: string) => number | "drop" | null) | null;
 }
 
 export interface Surroundings extends CrmOptions {
@@ -91,7 +91,7 @@ export async function answer(
     state.violations.push(asked.violation);
     return invalid(asked.violation);
   }
-  const fault = state.fault?.(asked.operation.name) ?? null;
+  const fault = state.fault?.(asked.operation.name, pathname) ?? null;
   if (typeof fault === "number")
     return { status: fault, headers: { "retry-after": "1" }, body: { status: "error" } };
   const limited = around.gate.enter(asked);

@@ -32,6 +32,8 @@ export interface FakeThread {
   ticketId: string | null;
   createdAt: number;
   spam: boolean;
+  /** In the trash. */
+  archived: boolean;
   /** As the API gives them; what is wrong in one stays wrong. */
   messages: Array<Record<string, unknown>>;
   latestAt: number;
