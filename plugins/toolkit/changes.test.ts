@@ -1,5 +1,5 @@
 /** Following changes: nothing is lost by equal times, late ones, wrong clocks or a list that moves, and little comes twice. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type ChangesCursor, changes, changesCursor } from "./changes.ts";
 
 interface Thing {
@@ -11,7 +11,7 @@ const begin = new Date("2026-11-23T09:00:00.000Z");
 const time = (seconds: number) => new Date(begin.getTime() + seconds * 1_000).toISOString();
 
 /** A source of things that can be changed, and whose pages are asked for as a connector would. */
-function createSource(pageSize = 3) {
+function createSource(pageSize = 3, unitMs?: number) {
   const things: Thing[] = [];
   const asked: Array<[since: string, page: number]> = [];
   let between: () => void = () => undefined;
@@ -37,7 +37,7 @@ function createSource(pageSize = 3) {
         return answer;
       };
       const timeOf = ({ at }: Thing) => at;
-      for await (const page of changes({ from, load, timeOf, pageSize, lookBackMs: 60_000 })) {
+      for await (const page of changes({ from, load, timeOf, pageSize, lookBackMs: 60_000, unitMs })) {
         ids.push(...page.items.map(({ id }) => id));
         cursor = changesCursor.parse(JSON.parse(JSON.stringify(page.cursor)));
       }
@@ -113,6 +113,36 @@ test("a time to come does not hide what comes until then", async () => {
   const { cursor } = await started(source);
   source.things.push({ id: 2, at: new Date().toISOString() });
   expect((await source.follow(cursor)).ids).toEqual([2]);
+});
+
+test("where times have whole seconds, a second change within one is handed over when that is over, and once", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: begin });
+  try {
+    const source = createSource(3, 1_000);
+    source.things.push({ id: 1, at: time(0) }, { id: 2, at: time(-30) });
+    const first = await started(source);
+    let cursor = first.cursor;
+    const after = async (seconds: number) => {
+      vi.setSystemTime(begin.getTime() + seconds * 1_000);
+      const next = await source.follow(cursor);
+      cursor = next.cursor ?? cursor;
+      return next.ids;
+    };
+    expect([first.ids, await after(0.9)]).toEqual([[2, 1], []]);
+    // What changed again bears the same time, and can't be told from what did not.
+    expect(await after(1)).toEqual([2, 1]);
+    expect(await after(30)).toEqual([]);
+    source.things.push({ id: 3, at: time(30) });
+    expect([await after(30.5), await after(31), await after(32), await after(40)]).toEqual([
+      [3],
+      [],
+      [3],
+      [],
+    ]);
+    expect(Object.keys(cursor.seen)).toEqual(["1", "2", "3"]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("the cursor holds what is within the look back, and no more", async () => {

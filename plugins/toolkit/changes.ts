@@ -27,6 +27,8 @@ export interface ChangesOptions<T extends WithId> {
   readonly pageSize: number;
   /** Milliseconds by which a change may show up later than the time that it bears. Default: 120,000. */
   readonly lookBackMs?: number;
+  /** The unit of the source's times in milliseconds: 1,000 where they have whole seconds. Default: 1. */
+  readonly unitMs?: number;
 }
 
 /** More than that within the time of the look back are handed over again, rather than carried along in each cursor. */
@@ -34,7 +36,11 @@ const maxSeen = 5_000;
 
 const msOf = (time: string) => new Date(time).getTime();
 
-/** The newest ones, those of a time before `since` left out. */
+/** An entry of `seen` is the time of the change, and after a space until when another change may bear the same one. */
+const timeIn = (entry = "") => entry.split(" ")[0] ?? "";
+const isOver = (entry = "", now: number) => now >= Number(entry.split(" ")[1] ?? 0);
+
+/** What was handed over at `since` or later, as far as there is room. */
 function remember(
   seen: Readonly<Record<string, string>>,
   news: ReadonlyArray<[string, string]>,
@@ -45,7 +51,7 @@ function remember(
     all.delete(id);
     all.set(id, time);
   }
-  return Object.fromEntries([...all].filter(([, time]) => msOf(time) >= since).slice(-maxSeen));
+  return Object.fromEntries([...all].filter(([, entry]) => msOf(timeIn(entry)) >= since).slice(-maxSeen));
 }
 
 /**
@@ -62,20 +68,30 @@ export async function* changes<T extends WithId>({
   timeOf,
   pageSize,
   lookBackMs = 120_000,
+  unitMs = 1,
 }: ChangesOptions<T>): AsyncGenerator<{ items: T[]; cursor: ChangesCursor }> {
   let isFirst = from instanceof Date;
   let { at, seen }: ChangesCursor = from instanceof Date ? { at: from.toISOString(), seen: {} } : from;
   let since = msOf(at) - lookBackMs;
   for (let page = 1; ; ) {
+    const now = Date.now();
     const found = await load(new Date(since), page);
-    const items = found.filter((item) => seen[String(item.id)] !== timeOf(item));
+    const read = Date.now();
+    const isKnown = (entry: string | undefined, time: string) =>
+      entry === time || (timeIn(entry) === time && !isOver(entry, now));
+    const items = found.filter((item) => !isKnown(seen[String(item.id)], timeOf(item)));
     const newest = found.at(-1);
     const last = newest && timeOf(newest);
     // A time to come, by a clock that is wrong, must not hide what comes until then.
     if (last !== undefined && msOf(last) > msOf(at))
       at = new Date(Math.min(msOf(last), Date.now())).toISOString();
     if (items.length > 0 || isFirst) {
-      const news = items.map((item): [string, string] => [String(item.id), timeOf(item)]);
+      const news = items.map((item): [string, string] => {
+        const [id, time] = [String(item.id), timeOf(item)];
+        // Read within its own unit of time: handed over once more when this is over, by our clock alone.
+        const isFresh = unitMs > 1 && timeIn(seen[id]) !== time && msOf(time) > now - lookBackMs - unitMs;
+        return [id, isFresh ? `${time} ${read + unitMs}` : time];
+      });
       seen = remember(seen, news, msOf(at) - lookBackMs);
       yield { items, cursor: { at, seen } };
     }
