@@ -57,6 +57,25 @@ export const pullFlaws: Flaw[] = [
     spec: onMessages((event) => ({ ...event, sentAt: new Date((event.sentAt?.getTime() ?? 0) / 1_000) })),
   },
   {
+    flaw: "a thread that counts as one message",
+    caughtBy: "pull: what a customer writes again arrives as another message of the same thread",
+    also: {
+      "pull: what it lists is what it brings": "it lists them under other ids",
+      "pull: a backfill brings older messages under the same ids, and nothing older than it was asked for":
+        "a backfill brings each message under its own id",
+    },
+    spec: onMessages((event) => ({ ...event, externalId: event.threadId ?? event.externalId })),
+  },
+  {
+    flaw: "a thread of its own for each message",
+    caughtBy: "pull: what a customer writes again arrives as another message of the same thread",
+    also: {
+      "deliver: once an agent has answered, no draft is left in the way":
+        "it looks for answers in another thread",
+    },
+    spec: onMessages((event) => ({ ...event, threadId: event.externalId })),
+  },
+  {
     flaw: "another externalId each time",
     caughtBy: "pull: read again from the same place, a message is stored once",
     also: {
@@ -165,11 +184,19 @@ export const pullFlaws: Flaw[] = [
   },
   {
     flaw: "its own notes taken for customers' messages",
-    caughtBy: "pull: what it wrote itself does not come back as a customer's message",
+    caughtBy: "pull: what it wrote itself comes back neither as a customer's message nor as an agent's reply",
     also: {
       "pull: what it lists is what it brings": "it does not list its own notes",
     },
     spec: mapped((comment) => toEvents({ ...comment, by: comment.by === "bot" ? "customer" : comment.by })),
+  },
+  {
+    flaw: "its own notes taken for agents' replies",
+    caughtBy: "pull: what it wrote itself comes back neither as a customer's message nor as an agent's reply",
+    also: {
+      "pull: what it lists is what it brings": "it does not list its own notes",
+    },
+    spec: mapped((comment) => toEvents({ ...comment, by: comment.by === "bot" ? "staff" : comment.by })),
   },
   {
     flaw: "agents' answers taken for customers' messages",

@@ -39,6 +39,20 @@ export const pullContentRules: Rule[] = [
     },
   },
   {
+    name: "pull: what a customer writes again arrives as another message of the same thread",
+    covers: "pull",
+    async run(stage) {
+      const { message, event } = await stage.customer();
+      await stage.read();
+      const { externalId, threadId } = await stage.stored(await stage.arrive({ thread: message.thread }));
+      ensure(externalId !== event.externalId, `both messages have the id ${externalId}`);
+      ensure(
+        threadId === event.threadId,
+        `the first message is of thread ${event.threadId}, the second one of ${threadId}`,
+      );
+    },
+  },
+  {
     name: "pull: an unreadable item is rejected by itself, and what follows it arrives",
     covers: "pull",
     async run(stage) {
@@ -92,7 +106,7 @@ export const pullContentRules: Rule[] = [
     },
   },
   {
-    name: "pull: what it wrote itself does not come back as a customer's message",
+    name: "pull: what it wrote itself comes back neither as a customer's message nor as an agent's reply",
     covers: "pull",
     applies: (spec) => spec.pull !== undefined && spec.deliver !== undefined,
     async run(stage) {
@@ -104,9 +118,15 @@ export const pullContentRules: Rule[] = [
       await catchUp(stage);
       await catchUp(stage);
       const back = host.memory.handedOver.find(
-        (event) => event.kind === "message" && event.skip === undefined && event.text.includes(draft.id),
+        (event) =>
+          ((event.kind === "message" && event.skip === undefined) || event.kind === "agent-reply") &&
+          event.text.includes(draft.id),
       );
-      ensure(!back, "its own draft came back as a customer's message, and would be answered in turn");
+      ensure(
+        back?.kind !== "message",
+        "its own draft came back as a customer's message, and would be answered in turn",
+      );
+      ensure(!back, "its own draft came back as an agent's reply: the customer got nothing");
     },
   },
   {
