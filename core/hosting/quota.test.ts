@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Quota } from "../../plugins/contract/connector.ts";
-import { makeTestStore, type TestStore } from "../testing/store.ts";
+import { eventually, makeTestStore, type TestStore } from "../testing/store.ts";
 import { createConnectorFetch } from "./fetch.ts";
 import { createLocalQuotaKeeper, createQuotaKeeper } from "./quota.ts";
 
@@ -117,6 +117,36 @@ test("what a 429 asks for holds on the other nodes too; a long wait is an error 
   expect((await refused).retryAfterMs).toBeGreaterThan(55_000);
   expect((await refused).retryAfterMs).toBeLessThan(61_000);
   expect(times).toHaveLength(0);
+});
+
+test("the end of a hold is not the beginning of a burst", async () => {
+  const quota = quotaOf();
+  const nodes = [node(quota), node(quota)];
+  headers = { "x-left": "0" };
+  await nodes[0]?.(`${url}/tickets`);
+  headers = {};
+  times = [];
+  await Promise.all(Array.from({ length: 100 }, (_, i) => nodes[i % 2]?.(`${url}/tickets`)));
+  expect(mostWithin(1_000)).toBeLessThanOrEqual(50);
+  // A quarter of our share may go at once.
+  expect(mostWithin(20)).toBeLessThanOrEqual(15);
+});
+
+test("a refusal holds those up as well that wait already", async () => {
+  const quota = quotaOf({ limits: { all: { requests: 20, perMs: 4_000 } } });
+  const nodes = [node(quota), node(quota)];
+  const waiting = Promise.all(Array.from({ length: 12 }, (_, i) => nodes[i % 2]?.(`${url}/tickets`)));
+  await eventually(() => times.length >= 4, "the first requests");
+  status = 429;
+  headers = { "retry-after": "3" };
+  await eventually(() => times.length >= 5, "the refusal");
+  status = 200;
+  headers = {};
+  const since = performance.now();
+  times = [];
+  await waiting;
+  // One may have been on its way.
+  expect(times.filter((at) => at < since + 2_500).length).toBeLessThanOrEqual(1);
 });
 
 test("a 429 that does not tell for how long is over soon, though it may have been the day's limit", async () => {

@@ -4,7 +4,7 @@ import { ConnectorError, isConnectorError } from "../../plugins/contract/errors.
 import { sleep } from "../lib/abort.ts";
 import { createGate } from "../lib/gate.ts";
 import type { Database } from "../store/database.ts";
-import { ensureQuotas, saveQuotaNews, takeFromQuotas } from "../store/quotas.ts";
+import { ensureQuotas, heldFor, saveQuotaNews, takeFromQuotas } from "../store/quotas.ts";
 
 /** A longer wait is left to whoever asked, in milliseconds. */
 const patienceMs = 10_000;
@@ -82,13 +82,19 @@ export function createQuotaKeeper(db: Database, quota: Quota): QuotaKeeper {
       const names = namesOf(request);
       if (names.length === 0) return;
       await ensure();
-      const wait = await takeFromQuotas(db, account, names, share, patienceMs);
-      if (wait > patienceMs) {
-        throw new ConnectorError("rate_limited", `the limit of ${account} is used up`, {
-          retryAfterMs: Math.ceil(wait),
-        });
-      }
-      if (wait > 0) await sleep(Math.ceil(wait), signal);
+      const until = performance.now() + patienceMs;
+      do {
+        const patience = Math.max(0, until - performance.now());
+        const wait = await takeFromQuotas(db, account, names, share, patience);
+        if (wait > patience) {
+          throw new ConnectorError("rate_limited", `the limit of ${account} is used up`, {
+            retryAfterMs: Math.ceil(wait),
+          });
+        }
+        if (wait === 0) return;
+        await sleep(Math.ceil(wait), signal);
+        // A refusal of another's request in the meantime holds for this one too.
+      } while ((await heldFor(db, account, names)) > 0);
     },
     async heed(request, headers, error) {
       const names = namesOf(request);

@@ -47,13 +47,24 @@ export async function takeFromQuotas(
        SELECT max(extract(epoch FROM greatest(held_until, next_at - (burst - 1) * gap) - clock_timestamp()) * 1000)
          AS wait FROM spaced
      ), taken AS (
-       UPDATE quotas q SET next_at = greatest(q.next_at, clock_timestamp()) + s.gap
+       UPDATE quotas q SET next_at = greatest(q.next_at, clock_timestamp() + greatest(0, w.wait) * interval '1 ms') + s.gap
        FROM spaced s, waits w WHERE q.account = $1 AND q.name = s.name AND w.wait <= $4
      )
      SELECT greatest(0, coalesce(wait, 0))::float8 AS wait FROM waits`,
     [account, names, share, patienceMs],
   );
   return row?.wait ?? 0;
+}
+
+/** @returns for how long nobody may ask these limits' owner, in milliseconds */
+export async function heldFor(runner: Runner, account: string, names: readonly string[]): Promise<number> {
+  const [row] = await runner.query<{ held: number }>(
+    "quotas-held-for",
+    `SELECT coalesce(max(extract(epoch FROM held_until - clock_timestamp()) * 1000), 0)::float8 AS held FROM quotas
+     WHERE account = $1 AND name = ANY($2::text[])`,
+    [account, names],
+  );
+  return Math.max(0, row?.held ?? 0);
 }
 
 /** Keeps what an answer told of a limit: how large it is, and how long nobody may ask. */
