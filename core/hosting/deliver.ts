@@ -32,12 +32,16 @@ export type DeliveryResult =
 /** Failures in a row after which a helpdesk is left alone. */
 const breakerThreshold = 5;
 
+/** What asks for a longer pause may be a limit of one ticket's own, in milliseconds. */
+const mostAloneMs = 60_000;
+
 /** What an error says of the helpdesk. Refused credentials have a pause of their own. */
 function verdictOf(error: unknown): Verdict {
   const kind = kindOf(error);
   if (error instanceof Closing || error instanceof Unavailable) return "ignore";
   if (kind === "auth" || kind === "config") return "ignore";
-  if (kind === "rate_limited") return { aloneMs: (isConnectorError(error) && error.retryAfterMs) || 0 };
+  if (kind === "rate_limited")
+    return { aloneMs: Math.min((isConnectorError(error) && error.retryAfterMs) || 0, mostAloneMs) };
   return kind === "transient" ? "trouble" : "works";
 }
 

@@ -12,6 +12,8 @@ import { withLease } from "./lease.ts";
 
 /** Milliseconds between two looks at which sources want reading. */
 const lookEveryMs = 2_000;
+/** What asks for a longer pause may speak of one ticket or file alone. */
+const mostAskedMs = 5 * 60_000;
 const retryBackoff = { firstMs: 1_000, maxMs: 5 * 60_000 };
 
 /** A source that has not been read for this long is not read, whatever its connection says; milliseconds. */
@@ -135,7 +137,7 @@ async function keepReading(parts: PullParts, status: PullStatus, signal: AbortSi
       status.failures++;
       status.detail = describeError(error);
       await parts.instances.report(company, instance, error);
-      const asked = isConnectorError(error) ? (error.retryAfterMs ?? 0) : 0;
+      const asked = isConnectorError(error) ? Math.min(error.retryAfterMs ?? 0, mostAskedMs) : 0;
       waitMs = Math.max(backoff(status.failures, retryBackoff), asked);
       parts.log.warn("reading a source failed", {
         company,
