@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { afterEach, expect, test } from "vitest";
 import { z } from "zod";
 import type { ConnectorFetch } from "../contract/connector.ts";
-import { ConnectorError } from "../contract/errors.ts";
+import { ConnectorError, describeError } from "../contract/errors.ts";
 import { createKitHttp } from "../kit/http.ts";
 import { type Authorization, createApi, orGone } from "./api-client.ts";
 
@@ -149,7 +149,7 @@ test("a write is made once, unless the caller says otherwise; a read is made aga
 
 test("what is not JSON, or not as it is documented, is transient, and the message shows no content", async () => {
   const { url } = await startServer(({ path }) => ({
-    body: path === "/page" ? "<html>secret words" : '{"id": "secret words"}',
+    body: path === "/page" ? "secret words" : '{"id": "secret words"}',
   }));
   const schema = z.object({ id: z.int() });
   const page = await apiOf(url)
@@ -162,7 +162,7 @@ test("what is not JSON, or not as it is documented, is transient, and the messag
     .get("thing", schema)
     .catch((error: unknown) => error);
   expect(thing).toMatchObject(failing("transient", /answered otherwise than it is documented/));
-  expect(`${page}${thing}`).not.toContain("secret words");
+  expect(`${describeError(page)}${describeError(thing)}`).not.toContain("secret");
 });
 
 test("a file is loaded from elsewhere without credentials, also after a redirect away and back", async () => {
@@ -198,6 +198,17 @@ test("a file that is too large will not become smaller", async () => {
   const { url } = await startServer(() => ({ body: new Uint8Array(2_000) }));
   await expect(apiOf(url).download("file", 1_000)).rejects.toMatchObject(failing("permanent", /1000 bytes/));
   expect(await apiOf(url).download("file", 2_000)).toHaveLength(2_000);
+});
+
+test("what a file's host asks for is no limit of the account's", async () => {
+  const busy = () => ({ status: 429, headers: { "retry-after": "86400" } });
+  const [files, desk] = [await startServer(busy), await startServer(busy)];
+  const api = apiOf(desk.url);
+  const failed = (url: string) => api.download(url, 1_000).catch((error: unknown) => error);
+  const foreign = await failed(`${files.url}/file`);
+  expect(foreign).toMatchObject({ kind: "transient", status: 429 });
+  expect(foreign).not.toHaveProperty("retryAfterMs", expect.any(Number));
+  expect(await failed("file")).toMatchObject({ kind: "rate_limited", retryAfterMs: 86_400_000 });
 });
 
 test("a file's address is told nowhere, and a refusal by a host that was shown no credentials says nothing of them", async () => {

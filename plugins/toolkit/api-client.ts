@@ -84,7 +84,11 @@ function isInternal({ hostname }: URL): boolean {
  */
 function fileError(error: unknown, { origin }: URL, isOwn: boolean, maxBytes: number): unknown {
   if (!isConnectorError(error)) return error;
-  const { kind, status, retryAfterMs } = error;
+  const { status } = error;
+  // What another host asks for is no limit of the account's.
+  const isTheirs = error.kind === "rate_limited" && !isOwn;
+  const kind = isTheirs ? "transient" : error.kind;
+  const retryAfterMs = isTheirs ? undefined : error.retryAfterMs;
   const options = {
     ...(status !== undefined && { status }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
@@ -106,8 +110,9 @@ async function readJson<T extends z.ZodType>(response: Response, schema: T, what
   let json: unknown;
   try {
     json = text === "" ? undefined : JSON.parse(text);
-  } catch (cause) {
-    throw new ConnectorError("transient", `${what} answered with something that is not JSON`, { cause });
+  } catch {
+    // Why not, it would tell with a piece of what somebody wrote.
+    throw new ConnectorError("transient", `${what} answered with something that is not JSON`);
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data as z.output<T>;
