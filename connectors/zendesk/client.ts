@@ -162,19 +162,26 @@ export async function* commentPages(
   }
 }
 
+export interface AuditPage {
+  audits: Audit[];
+  /** False where one of them could not be read. */
+  isWhole: boolean;
+}
+
 /** What became of a ticket and by whom, newest first, 100 a page. */
 export async function* auditPages(
   { api }: Client,
   ticketId: string | number,
   signal?: AbortSignal,
-): AsyncGenerator<Audit[]> {
+): AsyncGenerator<AuditPage> {
   const path = `/api/v2/tickets/${encodeURIComponent(ticketId)}/audits`;
   const options = { signal, maxBytes: most.answerBytes };
   const query = { sort_order: "desc" };
   let answer = await ofTicket(api.get(path, auditsAnswer, { query, ...options }));
   for (;;) {
     // An archived ticket's audits come in one page, and oldest first.
-    yield answer.audits.toSorted((a, b) => b.id - a.id);
+    const audits = answer.audits.filter((audit) => audit !== null).toSorted((a, b) => b.id - a.id);
+    yield { audits, isWhole: audits.length === answer.audits.length };
     if (!answer.next_page) return;
     answer = await ofTicket(api.get(answer.next_page, auditsAnswer, options));
   }

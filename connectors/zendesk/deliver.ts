@@ -8,8 +8,8 @@ import { type Client, commentPages, isGone, ofTicket } from "./client.ts";
 import { chooseFields, type FieldUpdate } from "./fields.ts";
 import { commentIdOf, externalIdOf, roleOf } from "./map.ts";
 import {
-  commentSchema,
   type RawComment,
+  spokenSchema,
   type Ticket,
   ticketAnswer,
   type User,
@@ -57,8 +57,9 @@ function isAt(comment: RawComment, answered: number | null, draft: OutgoingDraft
 }
 
 function laterOf(raw: RawComment, ticket: Ticket, users: ReadonlyMap<number, User>): SkipReason | undefined {
-  const parsed = commentSchema.safeParse(raw);
-  if (!parsed.success) return undefined;
+  const parsed = spokenSchema.safeParse(raw);
+  // What cannot be read and is no note may be an answer.
+  if (!parsed.success) return raw.public === false ? undefined : "answered";
   const author = users.get(parsed.data.author_id ?? 0) ?? null;
   const role = roleOf(parsed.data, { ticket, author });
   if (role === "reply") return "answered";

@@ -43,6 +43,10 @@ function isOf(event: AuditEvent, name: string): boolean {
   return event.type === "Change" || (event.type === "Create" && (event.value ?? "") !== "");
 }
 
+/** One that cannot be read may have been a change of any field. */
+const isOdd = ({ type, field_name }: AuditEvent) =>
+  !type || (["Change", "Create"].includes(type) && (field_name ?? "") === "");
+
 /** Pages of audits that are read for one note: what was set longer ago is left alone. */
 const mostPages = 10;
 
@@ -50,19 +54,22 @@ const mostPages = 10;
 async function lastSetters(client: Client, ticketId: number, names: readonly string[], signal: AbortSignal) {
   const me = (await client.me(signal)).id;
   const found = new Map<string, Setter>();
+  // Where nobody knows, it may have been a person.
+  const leaveTheRest = () => {
+    for (const name of names) if (!found.has(name)) found.set(name, "person");
+  };
   let pages = 0;
-  for await (const audits of auditPages(client, ticketId, signal)) {
+  for await (const { audits, isWhole } of auditPages(client, ticketId, signal)) {
+    if (!isWhole) leaveTheRest();
     for (const audit of audits) {
       for (const event of audit.events.toReversed()) {
+        if (isOdd(event)) leaveTheRest();
         const name = names.find((one) => !found.has(one) && isOf(event, one));
         if (name !== undefined) found.set(name, setterOf(audit, event, me));
       }
     }
+    if (++pages >= mostPages) leaveTheRest();
     if (found.size === names.length) break;
-    if (++pages < mostPages) continue;
-    // Nobody knows: it may have been a person.
-    for (const name of names) if (!found.has(name)) found.set(name, "person");
-    break;
   }
   return found;
 }
@@ -152,7 +159,7 @@ export async function readCorrections(
   const me = (await client.me(signal)).id;
   const fresh: Audit[] = [];
   let newest = after;
-  for await (const audits of auditPages(client, ticketId, signal)) {
+  for await (const { audits } of auditPages(client, ticketId, signal)) {
     newest = Math.max(newest ?? 0, audits[0]?.id ?? 0);
     const isFresh = ({ id, created_at }: Audit) => id > (after ?? 0) && new Date(created_at) >= since;
     const some = audits.filter(isFresh);

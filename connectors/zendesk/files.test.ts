@@ -28,17 +28,20 @@ test("refused credentials are not taken for a file that is refused", async () =>
   expect(reading.errors[0]).toMatchObject({ kind: "auth" });
 });
 
-test("a file that never comes is left out after a while, and its address is told nowhere", async () => {
-  const { fake, account, host, events } = await openZendesk();
-  const reading = host.read();
-  const file = account.fileOf("photo.png", "image/png", new Uint8Array(9));
-  fake.fault = ({ path }) => (path.includes(file.token) ? 503 : null);
-  account.customerWrites({ text: "See the photo", files: [file] });
-  const [message] = await events("message", 1);
-  expect(message?.sourceData).toEqual({ missingFiles: ["photo.png: its host answered 503"] });
-  expect(reading.errors.length).toBeGreaterThan(2);
-  expect(reading.errors.map(String).join()).not.toContain(file.token);
-});
+test.each([503, 429])(
+  "a file that never comes (%i) is left out after a while, and its address is told nowhere",
+  async (status) => {
+    const { fake, account, host, events } = await openZendesk();
+    const reading = host.read();
+    const file = account.fileOf("photo.png", "image/png", new Uint8Array(9));
+    fake.fault = ({ path }) => (path.includes(file.token) ? status : null);
+    account.customerWrites({ text: "See the photo", files: [file] });
+    const [message] = await events("message", 1);
+    expect(message?.sourceData).toEqual({ missingFiles: [`photo.png: its host answered ${status}`] });
+    expect(reading.errors.length).toBeGreaterThan(1);
+    expect(reading.errors.map(String).join()).not.toContain(file.token);
+  },
+);
 
 test("a file that is asked for again and again is loaded once", async () => {
   const { account, host } = await openZendesk();

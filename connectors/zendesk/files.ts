@@ -37,7 +37,7 @@ async function isLetIn({ api }: Client, signal?: AbortSignal): Promise<boolean> 
 async function isFinal(client: Client, error: ConnectorError, key: string, signal?: AbortSignal) {
   if (error.kind === "permanent" || error.status === 403) return true;
   if (error.status === 401) return isLetIn(client, signal);
-  return error.kind === "transient" && client.patience.isOver(`file/${key}`);
+  return ["transient", "rate_limited"].includes(error.kind) && client.patience.isOver("file", key);
 }
 
 /** A file that will never be had is left out, and its message goes on; any other failure is thrown, so that it is tried again. */
@@ -49,7 +49,7 @@ async function load(client: Client, file: FileLink, key: string, signal?: AbortS
     const content =
       client.files.get(key) ?? (await client.api.download(file.content_url ?? "", maxFileBytes, signal));
     client.remember(key, content);
-    client.patience.reset(`file/${key}`);
+    client.patience.had("file", key);
     return content;
   } catch (error) {
     if (!isConnectorError(error)) throw error;
@@ -61,7 +61,6 @@ async function load(client: Client, file: FileLink, key: string, signal?: AbortS
         ...(status !== undefined && { status }),
         ...(retryAfterMs !== undefined && { retryAfterMs }),
       });
-    client.patience.reset(`file/${key}`);
     client.ctx.log.warn(`${told}. Its message goes on without it`);
     return reason;
   }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { BackfillRequest, Page } from "../../plugins/contract/connector.ts";
-import { describeError, isConnectorError } from "../../plugins/contract/errors.ts";
+import { describeError, isConnectorError, kindOf } from "../../plugins/contract/errors.ts";
 import type { ConnectorEventInput } from "../../plugins/contract/events.ts";
 import { type Client, isGone, isOfTicket, type Seen } from "./client.ts";
 import { readTicketEvents } from "./conversation.ts";
@@ -53,14 +53,12 @@ export async function unlessGone<T>(
 
 /** One ticket that is broken over there must not hold up all others: the hub's comparison tells what it holds. */
 async function unlessHopeless<T>(client: Client, ticketId: number, what: string, work: () => Promise<T>) {
-  const key = `${what}/${ticketId}`;
   try {
     const done = await unlessGone(client, ticketId, work);
-    client.patience.reset(key);
+    client.patience.had(what, ticketId);
     return done;
   } catch (error) {
-    if (!isOfTicket(error) || !client.patience.isOver(key)) throw error;
-    client.patience.reset(key);
+    if (!isOfTicket(error) || !client.patience.isOver(what, ticketId, true)) throw error;
     const fields = { ticket: ticketId, error: describeError(error) };
     client.ctx.log.error(`the ${what} of a ticket cannot be read: it is passed over`, fields);
     return null;
@@ -137,7 +135,10 @@ function* chunksOf<T>(items: readonly T[], size: number): Generator<T[]> {
   for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
 }
 
-/** A page of the export holds up to a thousand tickets: they are committed a few at a time, and the cursor after the last. */
+/**
+ * A page of the export holds up to a thousand tickets: they are committed a few at a time, and the cursor after the last.
+ * Those that fail make the page come again once the others are committed.
+ */
 async function* readPage(
   client: Client,
   cursor: ZendeskCursor,
@@ -148,13 +149,21 @@ async function* readPage(
   const isSeen = ({ id, generated_timestamp: change }: Exported) =>
     typeof change === "number" && client.seen.get(id)?.change === change;
   const changed = tickets.filter((ticket) => !isSeen(ticket));
+  let failure: unknown;
   for (const some of chunksOf(changed, together)) {
-    const read = await Promise.all(some.map((ticket) => readChanged(client, ticket, signal)));
-    const there = read.filter((ticket) => ticket !== null);
+    const read = await Promise.allSettled(some.map((ticket) => readChanged(client, ticket, signal)));
+    signal.throwIfAborted();
+    const there = read.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : []));
+    const failed = read.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
     yield { events: there.flatMap(({ events }) => events), cursor };
     // Asked for more: what was yielded is committed.
     for (const ticket of there) remember(client, ticket.id, ticket.seen);
+    const isOfAll = failed.length === together;
+    const grave = failed.find((error) => isOfAll || (kindOf(error) !== "transient" && !isOfTicket(error)));
+    if (grave !== undefined) throw grave;
+    failure ??= failed[0];
   }
+  if (failure !== undefined) throw failure;
   yield { events: [], cursor: next };
   return { cursor: next, isEnd };
 }

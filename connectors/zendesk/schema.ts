@@ -64,6 +64,9 @@ export const commentSchema = z.looseObject({
 });
 export type Comment = z.output<typeof commentSchema>;
 
+/** What tells whose word a comment is, though it may lack all else. */
+export const spokenSchema = commentSchema.pick({ author_id: true, public: true, via: true, metadata: true });
+
 /** What a comment must have for the page to go on, whatever else it lacks. */
 export const rawCommentSchema = z.looseObject({ id, created_at: z.string().catch("") });
 export type RawComment = z.output<typeof rawCommentSchema>;
@@ -96,25 +99,27 @@ export const exportAnswer = z.looseObject({
   end_of_stream: z.boolean(),
 });
 
-export const auditSchema = z.looseObject({
+/** One that cannot be read has no type. */
+const auditEventSchema = z.looseObject({
+  id: lax(id),
+  type: lax(z.string()),
+  field_name: lax(z.union([z.string(), z.number()])),
+  value: z.unknown().optional(),
+  via,
+});
+
+const auditSchema = z.looseObject({
   id,
   author_id: lax(id),
   created_at: time,
   via,
-  events: listOf(
-    z.looseObject({
-      id: lax(id),
-      type: lax(z.string()),
-      field_name: lax(z.union([z.string(), z.number()])),
-      value: z.unknown().optional(),
-      via,
-    }),
-  ),
+  events: z.array(auditEventSchema.catch({})),
 });
 export type Audit = z.output<typeof auditSchema>;
 
 export const auditsAnswer = z.looseObject({
-  audits: listOf(auditSchema),
+  /** Null: cannot be read. */
+  audits: z.array(auditSchema.nullable().catch(null)),
   next_page: z.string().nullish(),
 });
 

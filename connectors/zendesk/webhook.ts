@@ -43,5 +43,6 @@ export async function parse(client: Client, { body }: RawRequest): Promise<Conne
   const read = await unlessGone(client, id, async () =>
     readTicketEvents(client, await readTicket(client, id), options),
   );
+  if (read) client.patience.had("comments", id);
   return read?.events ?? [];
 }
