@@ -2,9 +2,9 @@
 import type { Context, Quota } from "../../plugins/contract/connector.ts";
 import { type ConnectorError, isConnectorError } from "../../plugins/contract/errors.ts";
 import { type Api, createApi } from "../../plugins/toolkit/api-client.ts";
+import { createPatience, type Patience } from "../../plugins/toolkit/patience.ts";
 import type { ZendeskConfig } from "./config.ts";
 import { createAuthorization } from "./oauth.ts";
-import { createPatience, type Patience } from "./patience.ts";
 import {
   type Audit,
   auditsAnswer,
@@ -19,8 +19,6 @@ import {
 
 /** Users that are remembered, bytes of files, and of an answer: a hundred comments hold their texts three times over. */
 const most = { users: 5_000, fileBytes: 64_000_000, answerBytes: 100_000_000 };
-
-const usualPatienceMs = 10 * 60_000;
 
 /** What of a ticket was handed over, as it was at the time. */
 export interface Seen {
@@ -103,7 +101,7 @@ export function openClient(ctx: Context<ZendeskConfig>, options: ClientOptions =
         fileBytes -= bytes.length;
       }
     },
-    patience: createPatience(options.patienceMs ?? usualPatienceMs),
+    patience: createPatience(options.patienceMs),
     seen: new Map(),
   };
 }

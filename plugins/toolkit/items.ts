@@ -40,7 +40,7 @@ export function parseJson(bytes: Uint8Array): unknown {
 export function rejected(
   prefix: string,
   item: unknown,
-  error: z.ZodError,
+  error: Error,
   raw: unknown = item,
 ): ConnectorEventInput {
   const bytes = raw instanceof Uint8Array ? raw : new TextEncoder().encode(jsonOf(raw));
@@ -48,8 +48,10 @@ export function rejected(
   const name =
     typeof id === "string" || typeof id === "number" ? `${id}` : hash("sha256", bytes).slice(0, 20);
   const externalId = storable(`${prefix}${name}`, maxId);
-  return { kind: "rejected", externalId, reason: storable(z.prettifyError(error), maxReason), raw: bytes };
+  return { kind: "rejected", externalId, reason: storable(reasonOf(error), maxReason), raw: bytes };
 }
+
+const reasonOf = (error: Error) => (error instanceof z.ZodError ? z.prettifyError(error) : error.message);
 
 function jsonOf(value: unknown): string {
   try {

@@ -10,6 +10,9 @@ export interface SignatureOptions {
   prefix?: string;
 }
 
+/** The header `X-Hub-Signature` as several systems send it: `sha1=` and hexadecimal digits. */
+export const xHubSignature: SignatureOptions = { algorithm: "sha1", encoding: "hex", prefix: "sha1=" };
+
 const patterns = { base64: /^[A-Za-z0-9+/]{1,200}={0,2}$/, hex: /^[0-9a-f]{1,200}$/i };
 
 /**

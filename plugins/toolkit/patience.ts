@@ -16,8 +16,8 @@ const most = 10_000;
 /** The fewest failures: nobody may have asked for most of the time. */
 const fewest = 3;
 
-/** @param ms from the first failure on, in milliseconds */
-export function createPatience(ms: number): Patience {
+/** @param ms from the first failure on, in milliseconds. Default: ten minutes */
+export function createPatience(ms = 10 * 60_000): Patience {
   const failures = new Map<string, { first: number; tries: number; others: number }>();
   const successes = new Map<string, number>();
   return {
@@ -37,3 +37,6 @@ export function createPatience(ms: number): Patience {
     },
   };
 }
+
+/** For readings that nobody waits behind: gives up at once. */
+export const noPatience: Patience = { isOver: () => true, had: () => undefined };
