@@ -124,3 +124,23 @@ test("it writes into an empty folder, and never over what is there", async () =>
   const onFile = await deskwire(project, "fax", "--into", "mine/index.ts");
   expect(onFile.output).toContain("is a file");
 });
+
+test("through a link into the checkout its imports lead to where it really lies, and a link that leads nowhere is refused", async () => {
+  const checkout = await tempFolder();
+  await symlink(join(root, "plugins"), join(checkout, "plugins"));
+  await mkdir(join(checkout, "connectors/ours"), { recursive: true });
+  const elsewhere = await tempFolder();
+  await symlink(join(checkout, "connectors/ours"), join(elsewhere, "link"));
+  const options = { name: "fax3", cwd: elsewhere, root: checkout };
+  await newConnector({ ...options, into: "link/deep/fax3" });
+  const made = await readFile(join(checkout, "connectors/ours/deep/fax3/index.ts"), "utf8");
+  expect(made).toContain('"../../../../plugins/toolkit/note.ts"');
+
+  await symlink(join(elsewhere, "nowhere"), join(elsewhere, "dangling"));
+  for (const into of ["dangling", "dangling/fax3"])
+    await expect(newConnector({ ...options, into })).rejects.toMatchObject({
+      kind: "config",
+      message: expect.stringContaining("is a link that leads nowhere"),
+    });
+  expect((await readdir(elsewhere)).sort()).toEqual(["dangling", "link"]);
+});

@@ -1,6 +1,6 @@
 /** deskwire new-connector: a copy of the template, under a name of its own, that passes its tests as it is. */
-import { mkdir, readdir, readFile, realpath, writeFile } from "node:fs/promises";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { lstat, mkdir, readdir, readFile, realpath, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { builtIn } from "../../connectors/index.ts";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
 
@@ -41,11 +41,16 @@ async function ensureFree(folder: string): Promise<void> {
   if (there.length > 0) throw refuse(`${folder} is there already and not empty: nothing was written`);
 }
 
-/** The nearest folder upwards that exists, links followed: the new one lies in there. */
-async function realParent(folder: string): Promise<string> {
-  return realpath(folder).catch((error: unknown) => {
+/** Where the folder will lie, links followed: a part of the way that is not there yet lies in the last one that is. */
+async function realPlace(folder: string): Promise<string> {
+  return realpath(folder).catch(async (error: unknown) => {
     if (codeOf(error) !== "ENOENT" || dirname(folder) === folder) throw error;
-    return realParent(dirname(folder));
+    const isThere = await lstat(folder).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) throw refuse(`${folder} is a link that leads nowhere: choose another folder with --into`);
+    return join(await realPlace(dirname(folder)), basename(folder));
   });
 }
 
@@ -111,10 +116,9 @@ export async function newConnector(options: NewConnectorOptions): Promise<number
   const folder =
     into === undefined ? join(isRunInside ? join(root, "connectors") : cwd, name) : resolve(cwd, into);
   await ensureFree(folder);
-  const isInside = isWithin(await realParent(folder), root);
-  const plugins = isInside
-    ? relative(folder, join(root, "plugins")).replaceAll(sep, "/")
-    : "deskwire/plugins";
+  const place = await realPlace(folder);
+  const isInside = isWithin(place, root);
+  const plugins = isInside ? relative(place, join(root, "plugins")).replaceAll(sep, "/") : "deskwire/plugins";
   const template = join(root, "plugins/template");
   await mkdir(folder, { recursive: true });
   for (const file of await readdir(template))
@@ -123,6 +127,6 @@ export async function newConnector(options: NewConnectorOptions): Promise<number
       adapt(await readFile(join(template, file), "utf8"), name, plugins, isInside),
     );
   if (!isInside) await writeFile(join(folder, "package.json"), await manifest(name, root));
-  process.stdout.write(nextSteps(name, folder, isInside, { ...options, root }));
+  process.stdout.write(nextSteps(name, isInside ? place : folder, isInside, { ...options, root }));
   return 0;
 }
