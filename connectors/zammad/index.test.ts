@@ -6,6 +6,7 @@ import type { ConnectorEvent, InboundMessage } from "../../plugins/contract/even
 import { createKitHost, type KitHost } from "../../plugins/kit/host.ts";
 import { createJournal } from "../../plugins/kit/journal.ts";
 import { rawRequest } from "../../plugins/kit/world.ts";
+import { createPatience } from "../../plugins/toolkit/patience.ts";
 import { zammad } from "./index.ts";
 import { type FakeZammad, startFakeZammad } from "./testing/fake-zammad.ts";
 
@@ -131,10 +132,86 @@ test("a ticket that the user may not change fails alone, and the connector goes 
   desk.refusals.set(`/tickets/${id}/shared_draft`, 403);
   await expect(host.put(draftFor(message))).rejects.toMatchObject({ kind: "permanent" });
   desk.refusals.clear();
+});
+
+/** Reads through failures, until this one is stored. */
+async function readUntil(externalId: string): Promise<readonly unknown[]> {
+  const reading = host.read();
+  const isStored = () => host.memory.events.some((one) => one.externalId === externalId);
+  await expect.poll(isStored, { timeout: 5_000 }).toBe(true);
+  await reading.stop(1_000);
+  return reading.errors;
+}
+
+test.each([403, 404])("a ticket that answers %i for a moment loses nothing", async (status) => {
+  const hidden = desk.open("Hidden for a moment");
+  desk.customerWrites(hidden.id, "Hello?");
+  desk.refusals.set(`/by_ticket/${hidden.id}`, status);
+  const reading = host.read();
+  await expect.poll(() => reading.errors.length, { timeout: 5_000 }).toBeGreaterThan(0);
+  desk.refusals.clear();
+  await expect.poll(() => host.memory.events.length, { timeout: 5_000 }).toBe(1);
+  await reading.stop(1_000);
+  for (const error of reading.errors) expect(error).toMatchObject({ kind: "transient" });
+  expect(host.memory.events).toMatchObject([{ kind: "message", externalId: "article:1000" }]);
+});
+
+test("a ticket that alone stays hidden since it was listed ends in quarantine, and the others go on", async () => {
+  Object.assign((await host.client()) as object, { patience: createPatience(100) });
   const hidden = desk.open("Hidden since it was listed");
   desk.customerWrites(hidden.id, "Hello?");
+  desk.customerWrites(desk.open("Another").id, "And me?");
   desk.refusals.set(`/by_ticket/${hidden.id}`, 403);
-  expect((await read()).some(({ externalId }) => externalId === "article:1001")).toBe(false);
+  const errors = await readUntil("article:1001");
+  expect(errors.length).toBeGreaterThanOrEqual(2);
+  for (const error of errors) expect(error).toMatchObject({ kind: "transient" });
+  expect(host.memory.events).toMatchObject([
+    { kind: "rejected", externalId: "ticket:1", reason: expect.stringContaining("answered 403") },
+    { kind: "message", externalId: "article:1001" },
+  ]);
+});
+
+test("a ticket of more than 10 MB is read, and one of more than 100 MB ends in quarantine alone", async () => {
+  const long = desk.open("Long");
+  desk.customerWrites(long.id, "Hello?", { more: "x".repeat(11_000_000) });
+  const longest = desk.open("Longest");
+  desk.customerWrites(longest.id, "Hello?", { more: "x".repeat(101_000_000) });
+  desk.customerWrites(desk.open("Short").id, "Hello?");
+  expect(await readUntil("article:1002")).toEqual([]);
+  expect(host.memory.events).toMatchObject([
+    { kind: "message", externalId: "article:1000" },
+    { kind: "rejected", externalId: "ticket:2", reason: expect.stringContaining("larger than 100000000") },
+    { kind: "message", externalId: "article:1002" },
+  ]);
+});
+
+test("a webhook brings what an agent answered before its article, too, and each once", async () => {
+  await read();
+  const { id } = desk.open("My tent");
+  desk.customerWrites(id, "Where is my tent?");
+  desk.agentWrites(id, "It is here.");
+  const article = desk.customerWrites(id, "No, it is not.");
+  const bytes = new TextEncoder().encode(JSON.stringify({ ticket: desk.tickets.get(id), article }));
+  const send = () => host.receive(rawRequest({ body: bytes, headers: desk.signed(bytes) }));
+  const ids = ["article:1000", "article:1001", "article:1002"];
+  expect(await send()).toMatchObject({ status: 202, accepted: ids.map((externalId) => ({ externalId })) });
+  desk.articles.pop();
+  expect(await send()).toMatchObject({ status: 202, accepted: [{ externalId: "article:1002" }] });
+  desk.tickets.delete(id);
+  expect(await send()).toMatchObject({ status: 202, accepted: [{ externalId: "article:1002" }] });
+  expect(host.memory.events.map(({ externalId }) => externalId)).toEqual(ids);
+});
+
+test("a quote, or a text, of more than 200,000 characters is cut", async () => {
+  const { id } = desk.open("My tent");
+  const marker = '<span class="js-signatureMarker"></span>';
+  const long = "word ".repeat(50_000);
+  desk.customerWrites(id, "", { body: `<p>New words</p>${marker}<p>${long}</p>${marker}<p>${long}</p>` });
+  desk.customerWrites(id, "", { body: "x".repeat(250_000), content_type: "text/plain" });
+  expect(await read()).toMatchObject([
+    { kind: "message", text: "New words", quoted: expect.stringMatching(/^word word /) },
+    { kind: "message", text: "x".repeat(200_000) },
+  ]);
 });
 
 test("customers' words are messages, agents' answers are replies, and the rest is passed over", async () => {
