@@ -20,6 +20,8 @@ export interface ClientTuning {
   readonly overlapMs?: number;
   /** How old a ticket must be before its own text counts as its message, in milliseconds. */
   readonly settleMs?: number;
+  /** How long a ticket must have failed before it is set aside, in milliseconds. */
+  readonly oddMs?: number;
   /** How long a webhook may be worked on, in milliseconds. */
   readonly pushMs?: number;
   /** Items of one search. */
@@ -46,8 +48,8 @@ export interface HubspotClient {
   readonly actors: Remembered<{ name?: string; email?: string }>;
   /** How often a file could not be loaded. */
   readonly stubborn: Remembered<number>;
-  /** Tickets that could not be read: how often, and `conversations.read` when that began. */
-  readonly odd: Remembered<{ tries: number; read: number }>;
+  /** Tickets that could not be read: how often, and `conversations.read` and the time in milliseconds when that began. */
+  readonly odd: Remembered<{ tries: number; read: number; since: number }>;
   /** How many conversations were read. */
   readonly conversations: { read: number };
   /** Our app's id as HubSpot writes it down with all that we write; null before the first note. */

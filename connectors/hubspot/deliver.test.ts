@@ -172,16 +172,57 @@ test("a note whose attempt broke off before its last look is taken back where an
   expect(account.fake.notes()).toEqual([]);
 });
 
+/** Another note for the same draft, as another attempt leaves it. */
+function addSecond({ fake }: Account, ticketId: string): string {
+  const [note] = fake.store.notes.values();
+  const id = fake.store.nextId();
+  if (note) fake.store.notes.set(id, { ...structuredClone(note), id });
+  fake.ticket(ticketId).notes.push(id);
+  return id;
+}
+
 test("of two notes that attempts before have left, one is kept", async () => {
   const account = await openAccount();
   const { draft, ticketId } = written(account);
   await account.put(draft);
-  const [note] = account.fake.store.notes.values();
-  const id = account.fake.store.nextId();
-  if (note) account.fake.store.notes.set(id, { ...structuredClone(note), id });
-  account.fake.ticket(ticketId).notes.unshift(id);
+  const [note] = account.fake.notes();
+  addSecond(account, ticketId);
+  account.fake.ticket(ticketId).notes.reverse();
   expect(await account.put(draft)).toEqual({ externalId: note?.id, created: false });
   expect(account.fake.notes().map((one) => one.id)).toEqual([note?.id]);
+});
+
+test("a note that an agent has changed meanwhile stays where others of its draft are archived", async () => {
+  const account = await openAccount();
+  const { draft, ticketId } = written(account);
+  await account.put(draft);
+  const [first] = account.fake.notes();
+  const changed = addSecond(account, ticketId);
+  addSecond(account, ticketId);
+  account.fake.agentEditsNote(changed, `<p>Mine now. ${noteMarker(draft)}</p>`);
+  expect(await account.put(draft)).toEqual({ externalId: first?.id, created: false });
+  expect(account.fake.notes().map(({ id }) => id)).toEqual([first?.id, changed]);
+});
+
+test("a note that came too late stays where an agent has changed it, and is told to be there", async () => {
+  const account = await openAccount({ lax: true });
+  const { draft, ticketId } = written(account);
+  account.fake.onBeforeWrite = (what) => {
+    if (what === "create-note") account.fake.agentReplies(ticketId, "I was faster");
+  };
+  let isWritten = false;
+  account.fake.onAfterWrite = () => {
+    isWritten = true;
+  };
+  account.fake.fault = () => (isWritten ? 503 : null);
+  await expect(account.put(draft)).rejects.toMatchObject({ kind: "transient" });
+  account.fake.fault = null;
+  const changed = addSecond(account, ticketId);
+  account.fake.agentEditsNote(changed, `<p>Mine now. ${noteMarker(draft)}</p>`);
+  const answer = { externalId: changed, created: false };
+  expect(await account.put(draft)).toEqual(answer);
+  expect(account.fake.notes().map(({ id }) => id)).toEqual([changed]);
+  expect(await account.put(draft)).toEqual(answer);
 });
 
 test("a draft takes seven requests, and two more where it sets properties", async () => {

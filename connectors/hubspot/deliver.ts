@@ -1,10 +1,10 @@
 /** A draft as a note on its ticket: looked up before it is written, looked at again after, once however often it is put. */
 import type { Delivered, OutgoingDraft, SkipReason } from "../../plugins/contract/connector.ts";
 import { ConnectorError, isConnectorError } from "../../plugins/contract/errors.ts";
-import { noteHtml } from "../../plugins/toolkit/note.ts";
+import { isSealed, noteHtml, sealOf } from "../../plugins/toolkit/note.ts";
 import type { HubspotClient } from "./client.ts";
 import { type Conversation, overtakenBy, readConversation } from "./conversation.ts";
-import { byId, type Notes, readNotes } from "./notes.ts";
+import { byId, learnFrom, type Notes, readNotes } from "./notes.ts";
 import { setProperties } from "./properties.ts";
 import type { CrmObject } from "./schemas.ts";
 import { isOurs, type Ticket, ticketRequest, toTicket } from "./ticket.ts";
@@ -75,7 +75,13 @@ async function lookAgain(
   return { ticket, notes, said, obstacle };
 }
 
-/** Archives notes that were written a moment ago and that nobody needs. */
+const htmlOf = (draft: OutgoingDraft) => noteHtml(draft, { maxLength: maxNote });
+
+/** Whether a note still has the text that we wrote: what an agent has made of it is theirs, and stays. */
+const isAsWritten = (draft: OutgoingDraft, { properties }: CrmObject) =>
+  isSealed(sealOf(draft, htmlOf(draft)), properties.hs_note_body ?? "");
+
+/** Archives notes that nobody needs. */
 async function archive(
   client: HubspotClient,
   notes: readonly CrmObject[],
@@ -89,7 +95,7 @@ async function create(client: HubspotClient, draft: OutgoingDraft, signal: Abort
   const { ownerId } = client.ctx.config;
   const note = {
     ticketId: draft.ticket.threadId,
-    html: noteHtml(draft, { maxLength: maxNote }),
+    html: htmlOf(draft),
     at: new Date(),
   };
   try {
@@ -120,6 +126,8 @@ async function write(
     await archive(client, [mine], signal);
     return { skipped: obstacle };
   }
+  // The ticket's associations may not have our own note yet.
+  await learnFrom(client, mine, signal);
   // Two deliveries at the same time see both notes, and each of them keeps the same one.
   const theirs = notes.ofDraft.filter(({ id }) => id !== mine.id);
   const [kept = mine, ...others] = [mine, ...theirs].toSorted(byId);
@@ -138,8 +146,14 @@ async function takeUp(
 ): Promise<Delivered> {
   // That attempt may have ended before it could look again.
   const early = ticket && said && overtakenBy(said, ticket, draft.message, there.createdAt);
-  await archive(client, early ? notes.ofDraft : notes.ofDraft.slice(1), signal);
-  if (early) return { skipped: early };
+  const superfluous = early ? notes.ofDraft : notes.ofDraft.slice(1);
+  // That may be long ago, and an agent at work on one of them since.
+  const unchanged = superfluous.filter((note) => isAsWritten(draft, note));
+  await archive(client, unchanged, signal);
+  if (early) {
+    const changed = superfluous.find((note) => !unchanged.includes(note));
+    return changed ? { externalId: changed.id, created: false } : { skipped: early };
+  }
   if (ticket && !obstacle) await setProperties(client, draft, ticket, signal);
   return { externalId: there.id, created: false };
 }

@@ -1,6 +1,7 @@
 /** What becomes of the entries of threads: messages, replies, files, corrections, and what is left out. */
 import { expect, test } from "vitest";
 import type { ConnectorEventInput } from "../../plugins/contract/events.ts";
+import type { FakeHubspot } from "./testing/fake-hubspot.ts";
 import { idsOf, openAccount } from "./testing/test-account.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -140,24 +141,39 @@ test("a file that cannot be had is left out with its reason; one that may come m
   expect(journal.lines.filter((line) => line.includes("a file was left out"))).toHaveLength(4);
 });
 
-test("a file that fails again and again does not keep all others from being read", async () => {
-  const { fake, startReader, memory } = await openAccount();
-  const reader = await startReader();
-  fake.customerWrites({ key: "a", text: "files", files: [{ name: "never.txt", content: bytes("") }] });
-  for (const file of fake.store.files.values()) file.status = 500;
-  await expect(reader.look()).rejects.toMatchObject({ kind: "transient" });
-  for (let tries = 0; tries < 2; tries++) {
-    const again = await startReader(memory.cursor as { at: number });
-    await expect(again.look()).rejects.toMatchObject({ kind: "transient" });
-  }
-  const last = await startReader(memory.cursor as { at: number });
-  expect(await last.look()).toMatchObject([
-    {
-      text: "files",
-      sourceData: { leftOut: [{ name: "never.txt", reason: expect.stringContaining("4 times") }] },
+test.each([
+  [
+    "its host breaks down",
+    "transient",
+    (fake: FakeHubspot) => {
+      for (const file of fake.store.files.values()) file.status = 500;
     },
-  ]);
-});
+  ],
+  [
+    "HubSpot answers 429",
+    "rate_limited",
+    (fake: FakeHubspot) => {
+      fake.fault = (operation) => (operation === "file" ? 429 : null);
+    },
+  ],
+])(
+  "a file for which %s again and again does not keep all others from being read",
+  async (_, kind, breaks) => {
+    const { fake, startReader, memory } = await openAccount({ lax: true });
+    await startReader();
+    fake.customerWrites({ key: "a", text: "files", files: [{ name: "never.txt", content: bytes("") }] });
+    breaks(fake);
+    const attempt = async () => (await startReader(memory.cursor as { at: number })).look();
+    for (let tries = 1; tries < 4; tries++) await expect(attempt()).rejects.toMatchObject({ kind });
+    expect(await attempt()).toMatchObject([
+      {
+        text: "files",
+        sourceData: { leftOut: [{ name: "never.txt", reason: expect.stringContaining("4 times") }] },
+      },
+    ]);
+  },
+  30_000,
+);
 
 test("what people choose comes back in labels of ours, and what programs set does not", async () => {
   const fields = { priority: {}, department: { property: "topic", values: { billing: "BILLING" } } };

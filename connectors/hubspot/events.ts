@@ -157,7 +157,8 @@ export async function ticketEvents(
   } catch (error) {
     const fault = lastingFault(client, ticket.id, error, signal);
     if (fault === null) throw error;
-    return { events: [keepWhole("ticket", ticket.id, ticket, reasonError(fault))], settled: true };
+    const kept = keepWhole(fault.whole, ticket.id, ticket, reasonError(fault.reason));
+    return { events: [kept], settled: true };
   }
 }
 

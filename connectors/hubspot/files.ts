@@ -44,7 +44,8 @@ function lastingReason(client: HubspotClient, key: string, error: unknown): stri
   const status = isConnectorError(error) ? error.status : undefined;
   if (status !== undefined && [401, 403, 404, 410].includes(status)) return `HubSpot answered ${status}`;
   if (["permanent", "config"].includes(kindOf(error))) return describeError(error);
-  if (kindOf(error) !== "transient") return undefined;
+  // A file that gets a 429 each time would hold up all others. Where the hub's own limit is used up, nobody has answered.
+  if (kindOf(error) !== "transient" && status !== 429) return undefined;
   const tries = (client.stubborn.get(key) ?? 0) + 1;
   client.stubborn.set(key, tries);
   return tries >= mostTries ? `it failed ${tries} times: ${describeError(error)}` : undefined;

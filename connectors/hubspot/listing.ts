@@ -29,8 +29,9 @@ async function orWhole(
   try {
     return await items;
   } catch (error) {
-    if (lastingFault(client, ticketId, error, signal) === null) throw error;
-    return [{ externalId: `ticket:${ticketId}`, ticketId }];
+    const fault = lastingFault(client, ticketId, error, signal);
+    if (fault === null) throw error;
+    return [{ externalId: `${fault.whole}:${ticketId}`, ticketId }];
   }
 }
 
@@ -120,9 +121,10 @@ export async function* ticketsHolding(
   signal: AbortSignal,
 ): AsyncGenerator<Pick<Found, "id">[]> {
   const left = new Set(only);
-  const own = [...left].flatMap((id) => (id.startsWith("ticket:") ? [id.slice("ticket:".length)] : []));
-  if (own.length > 0) yield own.filter((id) => /^\d+$/.test(id)).map((id) => ({ id }));
-  for (const id of own) left.delete(`ticket:${id}`);
+  const named = [...only].filter((id) => /^ticket(-read)?:/.test(id));
+  const own = new Set(named.map((id) => id.slice(id.indexOf(":") + 1)).filter((id) => /^\d+$/.test(id)));
+  if (own.size > 0) yield [...own].map((id) => ({ id }));
+  for (const id of named) left.delete(id);
   if (left.size === 0) return;
   for await (const items of threadItems(client, since, signal)) {
     const found = items.filter(({ externalId }) => left.has(externalId));

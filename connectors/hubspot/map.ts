@@ -79,15 +79,15 @@ export function keepMessage(
   return rejected("", { id: externalId }, error, kept);
 }
 
-/** A whole thread, or a ticket's own text, for the quarantine. */
+/** A whole thread, a ticket's own text, or a ticket that could not be read, for the quarantine. */
 export function keepWhole(
-  kind: "thread" | "ticket",
+  kind: "thread" | "ticket" | "ticket-read",
   id: string,
   ticket: Ticket,
   error: z.ZodError,
 ): ConnectorEventInput {
-  const thread = kind === "thread" && { thread: id };
-  return rejected(`${kind}:`, { id }, error, { kind, ticket: keptTicket(ticket), ...thread });
+  const what = kind === "thread" ? { kind, thread: id } : { kind: "ticket" };
+  return rejected(`${kind}:`, { id }, error, { ...what, ticket: keptTicket(ticket) });
 }
 
 /** An error for the quarantine in words of ours. */

@@ -28,6 +28,17 @@ function learnAppId({ own }: HubspotClient, [note]: readonly CrmObject[]): void 
   if (source?.toUpperCase() === "INTEGRATION" && id) own.appId ??= id;
 }
 
+/** Learns it by the id of a note that we have just written: the ticket's associations may not have that one for a while. */
+export async function learnFrom(
+  client: HubspotClient,
+  { id }: Pick<CrmObject, "id">,
+  signal: AbortSignal,
+): Promise<void> {
+  // It is needed for properties alone.
+  if (client.fields.length === 0 || client.own.appId !== null) return;
+  learnAppId(client, await client.vendor.readNotes([id], wanted, signal));
+}
+
 /**
  * Reads what belongs to the ticket, not what a search finds: that learns of new notes late.
  * @param known notes that are none of this draft's

@@ -1,12 +1,13 @@
 /** What is odd in one ticket, thread or message keeps no others from being read, and lets nothing be lost. */
 import { expect, test } from "vitest";
+import { reread } from "./pull.ts";
 import { idsOf, openAccount } from "./testing/test-account.ts";
 
 const hourMs = 3_600_000;
 const lately = () => ({ since: new Date(Date.now() - hourMs), until: new Date(Date.now() + hourMs) });
 
 test("a ticket whose conversation HubSpot never gives goes to quarantine after some tries, and the others are read", async () => {
-  const { fake, startReader, memory } = await openAccount({ lax: true });
+  const { fake, startReader, memory, list, backfill } = await openAccount({ lax: true });
   await startReader();
   const odd = fake.customerWrites({ key: "odd", text: "never" });
   const whole = fake.customerWrites({ key: "whole", text: "whole" });
@@ -15,9 +16,56 @@ test("a ticket whose conversation HubSpot never gives goes to quarantine after s
   for (let tries = 1; tries < 6; tries++)
     await expect(attempt()).rejects.toMatchObject({ kind: "transient" });
   expect(await attempt()).toMatchObject([
-    { kind: "rejected", externalId: `ticket:${odd.ticketId}`, reason: expect.stringContaining("6 times") },
+    {
+      kind: "rejected",
+      externalId: `ticket-read:${odd.ticketId}`,
+      reason: expect.stringContaining("6 times"),
+    },
     { kind: "message", externalId: `message:${whole.messageId}` },
   ]);
+  // What it lists is what it brings, also on demand.
+  expect(await list(lately())).toEqual(idsOf(memory.events));
+  const only = new Set([`ticket-read:${odd.ticketId}`]);
+  expect(idsOf(await backfill({ only }))).toEqual([...only]);
+  fake.fault = null;
+  expect(await list(lately())).toEqual([`message:${odd.messageId}`, `message:${whole.messageId}`]);
+});
+
+test("a ticket that fails often within a short time is not set aside yet", async () => {
+  const { fake, startReader, memory, client } = await openAccount({ lax: true, tuning: { oddMs: 60_000 } });
+  await startReader();
+  const odd = fake.customerWrites({ key: "odd", text: "never" });
+  fake.customerWrites({ key: "whole", text: "whole" });
+  fake.fault = (_, path) => (path.endsWith(`/threads/${odd.threadId}/messages`) ? 500 : null);
+  const attempt = async () => (await startReader(memory.cursor as { at: number })).look();
+  for (let tries = 1; tries < 9; tries++)
+    await expect(attempt()).rejects.toMatchObject({ kind: "transient" });
+  // As if that time had passed.
+  Object.assign(client.tuning, { oddMs: 0 });
+  expect(await attempt()).toMatchObject([{ kind: "rejected" }, { kind: "message" }]);
+});
+
+test("a form's ticket that was set aside still counts as missing, and is fetched later", async () => {
+  const { fake, startReader, memory, client, signal, list, backfill } = await openAccount({ lax: true });
+  await startReader();
+  const form = fake.opensTicket({ content: "By form.", source_type: "FORM" });
+  const { messageId } = fake.customerWrites({ key: "whole", text: "whole" });
+  fake.fault = (_, path) => (path.endsWith(`/tickets/${form}`) ? 500 : null);
+  const attempt = async () => (await startReader(memory.cursor as { at: number })).look();
+  for (let tries = 1; tries < 6; tries++)
+    await expect(attempt()).rejects.toMatchObject({ kind: "transient" });
+  const events = await attempt();
+  const only = new Set([`ticket-read:${form}`]);
+  expect(idsOf(events)).toEqual([...only, `message:${messageId}`]);
+  expect(idsOf(await backfill({ only }))).toEqual([...only]);
+  fake.fault = null;
+  expect(await list(lately())).toEqual([`message:${messageId}`, `ticket:${form}`]);
+  const message = { kind: "message", externalId: `ticket:${form}`, text: "By form." };
+  expect(await backfill({ only: new Set([`ticket:${form}`]) })).toMatchObject([message]);
+  // From the quarantine too.
+  const [kept] = events;
+  const raw = kept?.kind === "rejected" ? kept.raw : undefined;
+  expect(await reread(client, raw ?? new Uint8Array(), signal)).toMatchObject([message]);
 });
 
 test("while HubSpot is in trouble with all conversations, no ticket goes to quarantine", async () => {

@@ -120,3 +120,58 @@ test("what we have set is known for ours though the oldest note is another app's
   await put(again, { ...draft, labels, message, idempotencyKey: "next" }, account.signal);
   expect(account.fake.ticket(ticketId).properties.hs_ticket_priority).toBe("LOW");
 });
+
+test("a choice made in the moment of our very first write is given back though the ticket does not have its note yet", async () => {
+  const account = await openAccount({ config: { fields } });
+  const { draft, ticketId } = written(account, { labels: sure });
+  // The ticket's associations learn of the note late.
+  account.fake.onAfterWrite = (what) => {
+    if (what === "create-note") account.fake.ticket(ticketId).notes.length = 0;
+  };
+  let patches = 0;
+  account.fake.onBeforeWrite = (what) => {
+    if (what === "patch-ticket" && ++patches === 1)
+      account.fake.agentSets(ticketId, "hs_ticket_priority", "LOW");
+  };
+  expect(await account.put(draft)).toMatchObject({ created: true });
+  const { hs_ticket_priority, topic } = account.fake.ticket(ticketId).properties;
+  expect([hs_ticket_priority, topic]).toEqual(["LOW", "BILLING"]);
+});
+
+test("no property is set while HubSpot does not tell which app we are", async () => {
+  const account = await openAccount({ config: { fields } });
+  const { draft, ticketId } = written(account, { labels: sure });
+  account.fake.onAfterWrite = (what) => {
+    if (what !== "create-note") return;
+    for (const note of account.fake.store.notes.values()) note.properties.hs_object_source_id = null;
+  };
+  expect(await account.put(draft)).toMatchObject({ created: true });
+  const { hs_ticket_priority, topic } = account.fake.ticket(ticketId).properties;
+  expect([hs_ticket_priority, topic]).toEqual([undefined, undefined]);
+  expect(account.journal.lines.some((line) => line.includes("which app we are"))).toBe(true);
+});
+
+test.each([[""], [null]])(
+  "a person who empties a property (%j) between our look and our write finds it empty",
+  async (value) => {
+    const account = await openAccount({ config: { fields } });
+    const { draft, ticketId } = written(account, { labels: sure });
+    const empties = () => {
+      const [entry] = account.fake.ticket(ticketId).history.hs_ticket_priority ?? [];
+      if (entry) entry.value = value;
+    };
+    let patches = 0;
+    account.fake.onBeforeWrite = (what) => {
+      if (what !== "patch-ticket" || ++patches > 1) return;
+      account.fake.agentSets(ticketId, "hs_ticket_priority", "");
+      empties();
+    };
+    await account.put(draft);
+    const { properties } = account.fake.ticket(ticketId);
+    expect([properties.hs_ticket_priority, properties.topic]).toEqual([null, "BILLING"]);
+    // What we gave back is given back once.
+    empties();
+    await account.put(draft);
+    expect(patches).toBe(2);
+  },
+);

@@ -20,15 +20,15 @@ function wishes(
   });
 }
 
-const isOwn = ({ sourceType, sourceId }: HistoryEntry, appId: string | null) =>
-  appId !== null && sourceType.toUpperCase() === "INTEGRATION" && sourceId === appId;
+const isOwn = ({ sourceType, sourceId }: HistoryEntry, appId: string) =>
+  sourceType.toUpperCase() === "INTEGRATION" && sourceId === appId;
 
 /**
  * Whether a property may be set. Free is one that nobody has set, and that no person has set or emptied; what we set
  * ourselves may be set anew.
- * @param appId ours, or null where it is not known: then nothing counts as ours
+ * @param appId ours
  */
-function isFree(ticket: Ticket, property: string, appId: string | null): boolean {
+function isFree(ticket: Ticket, property: string, appId: string): boolean {
   const history = historyOf(ticket, property);
   const value = ticket.object.properties[property] ?? "";
   if (history.some(isByPerson)) return false;
@@ -41,11 +41,13 @@ function isFree(ticket: Ticket, property: string, appId: string | null): boolean
  * A person's choice that our value lies over: it was made between our look and our write. Undefined where there is none.
  * We never write where a person has chosen, so nothing else looks like this.
  */
-function coveredChoice(ticket: Ticket, property: string, appId: string | null): string | undefined {
+function coveredChoice(ticket: Ticket, property: string, appId: string): string | undefined {
   const [newest, ...older] = historyOf(ticket, property);
   if (!newest || !isOwn(newest, appId)) return undefined;
-  const chosen = older.find(isByPerson)?.value ?? undefined;
-  return chosen === newest.value ? undefined : chosen;
+  const person = older.find(isByPerson);
+  // A person who empties a property has chosen too.
+  const chosen = person && (person.value ?? "");
+  return chosen === (newest.value ?? "") ? undefined : chosen;
 }
 
 async function read(client: HubspotClient, id: string, signal: AbortSignal): Promise<Ticket | null> {
@@ -76,7 +78,7 @@ async function patch(
 async function giveBack(
   client: HubspotClient,
   ticket: Ticket,
-  appId: string | null,
+  appId: string,
   signal: AbortSignal,
 ): Promise<void> {
   const covered = client.fields.flatMap(({ property }) => {
@@ -101,6 +103,13 @@ export async function setProperties(
   const wanted = wishes(client, draft);
   if (wanted.length === 0) return;
   const { appId } = client.own;
+  if (appId === null) {
+    // What we wrote could not be told from what others did, nor given back to a person who chose in that moment.
+    client.ctx.log.warn("a ticket's properties are not set: HubSpot does not tell yet which app we are", {
+      ticket: ticket.id,
+    });
+    return;
+  }
   // An attempt before may have broken off between the two.
   await giveBack(client, ticket, appId, signal);
   const free = wanted.filter(({ field: { property }, value }) => {

@@ -1,6 +1,7 @@
 /** The state of a HubSpot account in memory: tickets with their history, notes, contacts, threads. */
 export interface HistoryItem {
-  value: string;
+  /** Null, as well as "", where it was emptied. */
+  value: string | null;
   timestamp: string;
   sourceType: string;
   sourceId?: string;

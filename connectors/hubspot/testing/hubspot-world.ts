@@ -6,7 +6,7 @@ import type { ClientTuning } from "../client.ts";
 import { type FakeHubspot, type FakeOptions, fakeSecrets, startFakeHubspot } from "./fake-hubspot.ts";
 
 /** So that a test need not wait: HubSpot is looked at more often than a config may say. */
-export const quick: ClientTuning = { pollMs: 100, overlapMs: 0, settleMs: 0 };
+export const quick: ClientTuning = { pollMs: 100, overlapMs: 0, settleMs: 0, oddMs: 0 };
 
 export interface WorldOptions extends FakeOptions {
   readonly config?: Readonly<Record<string, unknown>>;
