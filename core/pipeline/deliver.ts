@@ -8,7 +8,7 @@ import { skip } from "../store/progress.ts";
 import { createCommits } from "./commits.ts";
 import { labelsOf } from "./draft.ts";
 import type { Attempted } from "./failures.ts";
-import { recordLateOutcome } from "./replies.ts";
+import { recordLateOutcomes } from "./replies.ts";
 import { companyOf, handleClaimed, type StepParts } from "./step.ts";
 
 export interface DeliverParts extends StepParts {
@@ -58,7 +58,8 @@ export function createDeliverHandler(parts: DeliverParts): Handler {
     async (deliveries) => {
       const moved = await saveDeliveries(db, deliveries);
       metrics.count("deskwire.messages.ended", { outcome: "delivered" }, moved.length);
-      for (const { id, replied } of moved) if (replied) await recordLateOutcome(db, id);
+      const replied = moved.flatMap((one) => (one.replied ? [one.id] : []));
+      await recordLateOutcomes(db, replied);
       return deliveries.map(() => undefined);
     },
     { patience: signal },

@@ -29,6 +29,7 @@ import {
 } from "./intake-limits.ts";
 import { createPageStore, OutOfOrder, type PageEvents, type StoreOptions } from "./page-store.ts";
 import { readEvent } from "./read-event.ts";
+import { recordLateOutcomes } from "./replies.ts";
 import type { Source } from "./source.ts";
 import { needsThreads, type Taken } from "./threads.ts";
 import { toNewMessage } from "./to-new-message.ts";
@@ -199,11 +200,14 @@ export function createIntake(parts: IntakeParts): Intake {
     const failed = results.find((result) => result.status === "rejected");
     if (failed) throw failed.reason;
     if (others.length > 0) {
-      await retryDeadlocks(() =>
+      const undecided = await retryDeadlocks(() =>
         db.transaction(async (runner) => {
-          for (const other of others) await pages.takeOther(runner, source, other);
+          const places = [];
+          for (const other of others) places.push(await pages.takeOther(runner, source, other));
+          return places.flatMap((place) => place?.undecided ?? []);
         }),
       );
+      if (undecided.length > 0) await recordLateOutcomes(db, undecided);
     }
     return accepted;
   };

@@ -9,7 +9,7 @@ import { insertMessages, type NewMessage, type StoredMessage } from "../store/me
 import { insertQuarantined } from "../store/quarantine.ts";
 import { insertCorrection } from "../store/replies.ts";
 import { toRejected } from "./read-event.ts";
-import { recordReply } from "./replies.ts";
+import { recordLateOutcomes, recordReply } from "./replies.ts";
 import type { Source } from "./source.ts";
 import { planThreads, type Taken, type ThreadPlan } from "./threads.ts";
 
@@ -59,10 +59,13 @@ function ensureOrder(taken: readonly Taken[], stored: ReadonlyMap<string, Stored
   }
 }
 
+/** Where an event went, and for a reply whose draft is not known yet what `recordLateOutcomes` wants after the commit. */
+export type Placed = StoredMessage & { undecided?: string[] };
+
 export interface PageStore {
   store(source: Source, events: PageEvents, options?: StoreOptions): Promise<StoredInPage[]>;
   /** Stores an event that is not a message. @returns where a reply is stored, now or before; null for all else */
-  takeOther(runner: Runner, source: Source, taken: Taken, plan?: ThreadPlan): Promise<StoredMessage | null>;
+  takeOther(runner: Runner, source: Source, taken: Taken, plan?: ThreadPlan): Promise<Placed | null>;
 }
 
 export interface PageStoreParts {
@@ -133,11 +136,16 @@ export function createPageStore({ db, blobs, metrics, stalledMs }: PageStorePart
 
   return {
     takeOther,
-    store: (source, { taken, messages, others }, { cursor, apart = false, ordered = false, also } = {}) =>
-      db.transaction(async (runner) => {
+    store: async (
+      source,
+      { taken, messages, others },
+      { cursor, apart = false, ordered = false, also } = {},
+    ) => {
+      const { stored, undecided } = await db.transaction(async (runner) => {
         const plan = await planThreads(runner, source, taken);
         const guarded = guard(runner, source, apart);
         const stored: StoredInPage[] = [];
+        const undecided: string[] = [];
         /** Where those events went that are stored now, by the ids they were taken with. */
         const tickets = new Map<string, string>();
         /** What was stored before is among these too. */
@@ -162,13 +170,17 @@ export function createPageStore({ db, blobs, metrics, stalledMs }: PageStorePart
             if (!place) return;
             tickets.set(other.id, place.ticketId);
             places.set(other.id, place);
+            undecided.push(...(place.undecided ?? []));
           });
         }
         if (ordered) ensureOrder(taken, places);
         await plan.save(runner, tickets);
         if (cursor !== undefined) await saveCursor(runner, source.company, source.connector, cursor);
         await also?.(runner);
-        return stored;
-      }),
+        return { stored, undecided };
+      });
+      if (undecided.length > 0) await recordLateOutcomes(db, undecided);
+      return stored;
+    },
   };
 }

@@ -1,25 +1,22 @@
 import { expect, test } from "vitest";
 import { newId } from "../lib/ids.ts";
 import { saveClassifications } from "../store/classifications.ts";
-import type { Database } from "../store/database.ts";
+import type { Database, Runner } from "../store/database.ts";
 import { saveDeliveries, saveDrafts } from "../store/drafts.ts";
 import { newMessage, noClaim, openTestStore, storeMessages } from "../testing/store.ts";
-import { compareReply, NoOpenDraft, recordLateOutcome, recordReply } from "./replies.ts";
+import { compareReply, NoOpenDraft, recordLateOutcomes, recordReply } from "./replies.ts";
 
 const source = { company: "acme", connector: "api" };
 const draftText = "Hello Ann,\n\nyour parcel is on its way.\n\nKind regards";
-const record = (
-  db: Database,
-  fields: { text?: string; draftId?: string; externalId?: string; threadId?: string },
-) =>
-  db.transaction((runner) =>
-    recordReply(
-      runner,
-      source,
-      { kind: "agent-reply", externalId: newId(), threadId: "t", text: draftText, agent: {}, ...fields },
-      "agent:Ann",
-    ),
+type Fields = { text?: string; draftId?: string; externalId?: string; threadId?: string };
+const recordIn = (runner: Runner, fields: Fields) =>
+  recordReply(
+    runner,
+    source,
+    { kind: "agent-reply", externalId: newId(), threadId: "t", text: draftText, agent: {}, ...fields },
+    "agent:Ann",
   );
+const record = (db: Database, fields: Fields) => db.transaction((runner) => recordIn(runner, fields));
 
 /** A message in thread "t" with a draft. @returns the draft's id */
 async function makeDraft(db: Database, delivered = true): Promise<string> {
@@ -121,10 +118,29 @@ test("an agent who was faster than the record of the delivery has their reply ma
   const messageId = row?.id ?? "";
   const delivery = { messageId, auditId: newId(), connector: "api", externalId: "note", created: true };
   expect(await saveDeliveries(db, [delivery])).toEqual([{ id: messageId, replied: true }]);
-  await recordLateOutcome(db, messageId);
-  await recordLateOutcome(db, messageId);
+  await recordLateOutcomes(db, [messageId]);
+  await recordLateOutcomes(db, [messageId]);
   const outcomes = await db.query("o", "SELECT draft_id AS id, kind FROM outcomes", []);
   expect(outcomes).toEqual([{ id: draftId, kind: "not-used" }]);
+});
+
+test("where the reply and the record of the delivery are committed at the same time, the reply is matched all the same", async () => {
+  const { db } = await openTestStore();
+  const draftId = await makeDraft(db, false);
+  const [row] = await db.query<{ id: string }>("m", "SELECT message_id AS id FROM drafts", []);
+  const messageId = row?.id ?? "";
+  const delivery = { messageId, auditId: newId(), connector: "api", externalId: "note", created: true };
+  const recorded = await db.transaction(async (runner) => {
+    const reply = await recordIn(runner, { text: "0123456789 ".repeat(20) });
+    // Another node, which cannot see the reply yet.
+    expect(await saveDeliveries(db, [delivery])).toEqual([{ id: messageId, replied: false }]);
+    return reply;
+  });
+  expect(recorded).toMatchObject({ outcome: null, undecided: [messageId] });
+  await recordLateOutcomes(db, recorded?.undecided ?? []);
+  expect(await db.query("o", "SELECT draft_id AS id, reply_id AS reply FROM outcomes", [])).toEqual([
+    { id: draftId, reply: recorded?.messageId },
+  ]);
 });
 
 test("a reply that names its draft came from it, wherever that draft is", async () => {

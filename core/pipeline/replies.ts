@@ -12,6 +12,7 @@ import {
   type OpenDraft,
   type Outcome,
   type StoredReply,
+  settleProgress,
 } from "../store/replies.ts";
 import type { Source } from "./source.ts";
 
@@ -67,6 +68,8 @@ function chooseDraft(drafts: readonly OpenDraft[], reply: AgentReply) {
 
 export interface RecordedReply extends StoredReply {
   outcome: Pick<Outcome, "draftId" | "kind" | "editDistance"> | null;
+  /** Messages whose drafts were on their way, if nothing else was found that it came from. See `recordLateOutcomes`. */
+  undecided: string[];
 }
 
 /**
@@ -95,8 +98,9 @@ export async function recordReply(
     sentAt: (reply.sentAt ?? new Date()).toISOString(),
   });
   if (!stored) return null;
-  if (stored.duplicate) return { ...stored, outcome: null };
-  const chosen = chooseDraft(await findOpenDrafts(runner, stored, reply.draftId ?? null), reply);
+  if (stored.duplicate) return { ...stored, outcome: null, undecided: [] };
+  const open = await findOpenDrafts(runner, stored, reply.draftId ?? null);
+  const chosen = chooseDraft(open, reply);
   if (!chosen && strict && reply.draftId !== undefined) throw new NoOpenDraft();
   let outcome: RecordedReply["outcome"] = null;
   if (chosen) {
@@ -118,14 +122,23 @@ export async function recordReply(
       detail: { ticketId: stored.ticketId, outcome },
     },
   ]);
-  return { ...stored, outcome };
+  return { ...stored, outcome, undecided: chosen ? [] : open.map(({ messageId }) => messageId) };
 }
 
 /**
- * Gives a draft its outcome where an agent has answered with it before its delivery was recorded: the note was there, and
- * what the connector still had to do took longer than the agent.
+ * Gives drafts their outcomes where an agent has answered before their delivery was recorded: the notes were there, and
+ * what the connector still had to do took longer than the agent. Both sides call it once they have committed, the delivery
+ * and the reply: neither can see what the other has not committed yet.
+ * @param messageIds of two in one ticket the newer one counts: a reply came from one draft
  */
-export async function recordLateOutcome(db: Database, messageId: string): Promise<void> {
+export async function recordLateOutcomes(db: Database, messageIds: string[]): Promise<void> {
+  for (const id of messageIds.toSorted().reverse()) {
+    await settleProgress(db, id);
+    await recordLateOutcome(db, id);
+  }
+}
+
+async function recordLateOutcome(db: Database, messageId: string): Promise<void> {
   await db.transaction(async (runner) => {
     const late = await findLateReply(runner, messageId);
     if (!late) return;

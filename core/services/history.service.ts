@@ -6,7 +6,7 @@ import type { AgentReply } from "../../plugins/contract/events.ts";
 import type { Blobs } from "../blobs/blobs.ts";
 import type { Instances } from "../hosting/instances.ts";
 import { ticketCode } from "../lib/ids.ts";
-import { NoOpenDraft, type RecordedReply, recordReply } from "../pipeline/replies.ts";
+import { NoOpenDraft, type RecordedReply, recordLateOutcomes, recordReply } from "../pipeline/replies.ts";
 import type { Source } from "../pipeline/source.ts";
 import { findAttachment } from "../store/conversations.ts";
 import type { Database } from "../store/database.ts";
@@ -87,6 +87,7 @@ async function addReply(parts: HistoryParts, params: ReplyParams): Promise<Reply
     if (error instanceof NoOpenDraft) return { refused: error.message, status: 422 };
     throw error;
   }
+  if (recorded) await recordLateOutcomes(db, recorded.undecided);
   if (!recorded?.duplicate) return recorded && passOn(parts, source, ticket, reply, recorded);
   const first = await findReply(db, source, params.externalId);
   if (first?.ticketId !== ticketId)

@@ -102,6 +102,7 @@ export interface AnsweredRow {
 
 export interface OpenDraft {
   id: string;
+  messageId: string;
   text: string;
   /** False for one that was on its way when it was last heard of: agents may have it all the same. */
   delivered: boolean;
@@ -121,7 +122,7 @@ export async function findOpenDrafts(
 ): Promise<OpenDraft[]> {
   return runner.query<OpenDraft & Record<string, unknown>>(
     "find-open-drafts",
-    `SELECT d.id, d.text, p.outcome IS NOT DISTINCT FROM 'delivered' AS delivered
+    `SELECT d.id, d.message_id AS "messageId", d.text, p.outcome IS NOT DISTINCT FROM 'delivered' AS delivered
      FROM drafts d JOIN progress p ON p.message_id = d.message_id
      WHERE d.ticket_id = $1 AND (d.id = $2 OR ($2::uuid IS NULL AND d.message_id < $3
          AND (p.outcome = 'delivered' OR (p.outcome IS NULL AND p.stage = 'drafted'))))
@@ -131,7 +132,14 @@ export async function findOpenDrafts(
   );
 }
 
-/** A draft, and the first reply after its message that no draft is known for. */
+/** Waits until nobody is about to change how far a message has come. */
+export async function settleProgress(runner: Runner, messageId: string): Promise<void> {
+  await runner.query("settle-progress", "SELECT 1 FROM progress WHERE message_id = $1 FOR SHARE", [
+    messageId,
+  ]);
+}
+
+/** A delivered draft, and the first reply after its message that no draft is known for. */
 export interface LateReply {
   draftId: string;
   draftText: string;
@@ -143,13 +151,13 @@ export interface LateReply {
   agent: string | null;
 }
 
-/** @returns null where the draft has its outcome, or there is no such reply */
+/** @returns null where the draft was not delivered or has its outcome, or there is no such reply */
 export async function findLateReply(runner: Runner, messageId: string): Promise<LateReply | null> {
   const [row] = await runner.query<LateReply & Record<string, unknown>>(
     "find-late-reply",
     `SELECT d.id AS "draftId", d.text AS "draftText", d.company, d.ticket_id AS "ticketId", r.id AS "replyId", r.text,
        r.quoted, r.author_name AS agent
-     FROM drafts d JOIN messages r ON r.ticket_id = d.ticket_id AND r.id > d.message_id AND r.sender = 'agent'
+     FROM drafts d JOIN progress p ON p.message_id = d.message_id AND p.outcome = 'delivered' JOIN messages r ON r.ticket_id = d.ticket_id AND r.id > d.message_id AND r.sender = 'agent'
      WHERE d.message_id = $1 AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.draft_id = d.id)
        AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.reply_id = r.id)
      ORDER BY r.id LIMIT 1`,
