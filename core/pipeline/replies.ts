@@ -68,6 +68,9 @@ function chooseDraft(drafts: readonly OpenDraft[], reply: AgentReply) {
 
 export interface RecordedReply extends StoredReply {
   outcome: Pick<Outcome, "draftId" | "kind" | "editDistance"> | null;
+}
+
+export interface JustRecorded extends RecordedReply {
   /** Messages whose drafts were on their way, if nothing else was found that it came from. See `recordLateOutcomes`. */
   undecided: string[];
 }
@@ -85,7 +88,7 @@ export async function recordReply(
   reply: AgentReply & { threadId: string },
   actor: string,
   { id = newId(), strict = true }: { id?: string; strict?: boolean } = {},
-): Promise<RecordedReply | null> {
+): Promise<JustRecorded | null> {
   const stored = await insertReply(runner, {
     ...source,
     id,

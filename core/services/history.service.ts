@@ -80,14 +80,18 @@ async function addReply(parts: HistoryParts, params: ReplyParams): Promise<Reply
     ...(draftId !== null && { draftId }),
   };
   const source = { company, connector: ticket.connector };
-  let recorded: RecordedReply | null;
+  let recorded: RecordedReply | null = null;
   try {
-    recorded = await db.transaction((runner) => recordReply(runner, source, reply, actor));
+    const done = await db.transaction((runner) => recordReply(runner, source, reply, actor));
+    if (done) {
+      const { undecided, ...rest } = done;
+      await recordLateOutcomes(db, undecided);
+      recorded = rest;
+    }
   } catch (error) {
     if (error instanceof NoOpenDraft) return { refused: error.message, status: 422 };
     throw error;
   }
-  if (recorded) await recordLateOutcomes(db, recorded.undecided);
   if (!recorded?.duplicate) return recorded && passOn(parts, source, ticket, reply, recorded);
   const first = await findReply(db, source, params.externalId);
   if (first?.ticketId !== ticketId)
