@@ -1,10 +1,13 @@
 /** The blob port: files and raw messages, by content, per company. */
 import { createHash } from "node:crypto";
 
-/** What went wrong with a blob. `full`: no room left, try later; `missing`: no such blob; `broken`: the store failed. */
+/**
+ * What went wrong with a blob or an object. `full`: no room left, try later; `missing`: there is none; `conflict`: somebody else
+ * has written it meanwhile; `broken`: the store failed.
+ */
 export class BlobError extends Error {
-  readonly kind: "full" | "missing" | "broken";
-  constructor(kind: "full" | "missing" | "broken", message: string, cause?: unknown) {
+  readonly kind: "full" | "missing" | "conflict" | "broken";
+  constructor(kind: BlobError["kind"], message: string, cause?: unknown) {
     super(message, { cause });
     this.name = "BlobError";
     this.kind = kind;
