@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { link, mkdir, readdir, readFile, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { newId } from "../lib/ids.ts";
 import { BlobError } from "./blobs.ts";
 import { blobError, codeOf, syncFolder, syncFolders, writeBeside } from "./durable.ts";
@@ -73,8 +74,10 @@ async function linkNext(
     try {
       await link(beside, mine);
     } catch (error) {
-      if (codeOf(error) === "EEXIST") continue;
-      throw error;
+      if (codeOf(error) !== "EEXIST") throw error;
+      // A network file system may show an old list for a while.
+      await sleep(5);
+      continue;
     }
     // A process that was put to sleep in between may have got a number that was free again.
     const slept = Date.now() - lookedAt > replacedKeptMs / 2;
