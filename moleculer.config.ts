@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type CompanyDirectory, createCompanyDirectory } from "./config/directory.ts";
 import type { LoadedConfig } from "./config/types.ts";
 import { builtIn } from "./connectors/index.ts";
+import { createFileObjects } from "./core/blobs/file-objects.ts";
 import { createFileBlobs } from "./core/blobs/files.ts";
 import { createInstances } from "./core/hosting/instances.ts";
 import type { Pulls } from "./core/hosting/pull.ts";
@@ -32,6 +33,7 @@ import { keepEmbeddedPostgres } from "./core/store/keep-postgres.ts";
 import { migrate } from "./core/store/migrate.ts";
 import { becomeSoleNode } from "./core/store/sole-node.ts";
 import type { ClassifyItem, ClassifyResponse } from "./ml-service/classify-schema.ts";
+import type { Registry } from "./ml-service/registry/registry.ts";
 
 export const { version } = createRequire(import.meta.url)("./package.json") as { version: string };
 
@@ -174,6 +176,13 @@ export async function openClassifier(): Promise<(items: ClassifyItem[]) => Promi
   const { createClassifier, defaultModelPath } = await import("./ml-service/classifier.service.ts");
   const classifier = createClassifier(defaultModelPath);
   return async (items) => ({ results: await classifier.classify(items) });
+}
+
+/** The registry of companies' own models, in the state folder. */
+export async function openRegistry(stateDir: string): Promise<Registry> {
+  const { createRegistry } = await import("./ml-service/registry/registry.ts");
+  const objects = createFileObjects(join(stateDir, "objects"));
+  return createRegistry(objects, { coreVersion: version, now: () => new Date() });
 }
 
 /**

@@ -1,4 +1,4 @@
-/** The command line: deskwire start | check | plan | backfill | ledger | replay | new-connector. */
+/** The command line: deskwire start | check | plan | backfill | ledger | models | replay | new-connector. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../config/mistakes.ts";
@@ -13,6 +13,9 @@ deskwire plan COMPANY/CONNECTOR [--days 7] [--last 5] [--full]
 deskwire backfill COMPANY/CONNECTOR [--since DATE|30d|12w] [--from FILE_OR_FOLDER] [--draft]
                                       read old messages into the history; with --draft they get drafts
 deskwire ledger [COMPANY[/CONNECTOR]]   compare what sources hold with what is stored, fetch what was missed
+deskwire models COMPANY [--promote VERSION | --canary VERSION [--share 0.1] | --end-canary | --rollback]
+                                      list a company's own models with their figures; put one in force, try one on
+                                      a share of the tickets, or go back to the one before
 deskwire replay [--company ID] [--all] [MESSAGE …]
                                       bring dead letters back to the stage where they died
 deskwire replay --quarantine [--list] [--company ID] [ITEM …]
@@ -43,6 +46,11 @@ async function main(argv: string[]): Promise<number> {
       full: { type: "boolean", default: false },
       quarantine: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
+      promote: { type: "string" },
+      canary: { type: "string" },
+      share: { type: "string" },
+      rollback: { type: "boolean", default: false },
+      "end-canary": { type: "boolean", default: false },
       into: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -71,6 +79,11 @@ async function main(argv: string[]): Promise<number> {
     return (await import("./backfill.ts")).backfill(project, { target: rest[0], since, from, draft });
   }
   if (command === "ledger") return (await import("./ledger.ts")).ledger(project, rest[0]);
+  if (command === "models") {
+    const { promote, canary, share, rollback, "end-canary": endCanary } = values;
+    const options = { company: rest[0], promote, canary, share, rollback, endCanary };
+    return (await import("./models.ts")).models(project, options);
+  }
   if (command === "replay") {
     const { company = null, all, list } = values;
     if (values.quarantine)
