@@ -6,9 +6,11 @@ import readXlsx from "read-excel-file/node";
 import { defaultModelPath } from "./classifier.service.ts";
 import { classifierOf } from "./classifier.ts";
 import type { Classified, ClassifyItem, Prediction } from "./classify-schema.ts";
+import type { Answer } from "./evaluate/answers.ts";
+import { auroc } from "./evaluate/auroc.ts";
 import { loadModel } from "./model.ts";
 import { judge } from "./train/judge.ts";
-import { type Answer, type Figures, measure } from "./train/metrics.ts";
+import { type Figures, measure } from "./train/metrics.ts";
 import { readSamples } from "./train/samples.ts";
 import { type Mapping, readCsv, readMapping, readSets } from "./train/sets.ts";
 import { sampleVariants } from "./train/settings.ts";
@@ -24,19 +26,25 @@ const model = loadModel(values.model);
 const classifier = classifierOf(model);
 const mapping = readMapping();
 
-heldOut();
+await heldOut();
 if (existsSync(join(values.data, "tickets_tobi"))) await tickets(join(values.data, "tickets_tobi"), mapping);
 else console.log(`tickets_tobi is not in ${values.data}: skipped`);
 if (existsSync(join(values.data, "ru_vtb_faq"))) await faq(join(values.data, "ru_vtb_faq/faq.xlsx"), mapping);
 else console.log(`ru_vtb_faq is not in ${values.data}: skipped`);
 
 /** The tenth of the training sets that was kept back: the model's bare word, as the manifest has it. */
-function heldOut(): void {
+async function heldOut(): Promise<void> {
   const own = readSamples(join(import.meta.dirname, "train/samples"), sampleVariants);
   const { examples, missing } = readSets(values.data, mapping);
   if (missing.length > 0) console.log(`not in ${values.data}: ${missing.join(", ")}`);
   const kept = [...own, ...examples].filter(({ group }) => partOf(group) === "test");
   for (const [head, bySource] of Object.entries(judge(model, kept))) print(`held out: ${head}`, bySource);
+  const results = await classify(kept.map(({ text }) => ({ subject: null, text })));
+  const scored = kept.flatMap(({ labels }, at) => {
+    const score = results[at]?.outOfScope ?? null;
+    return labels.scope === undefined || score === null ? [] : [{ score, positive: labels.scope === "out" }];
+  });
+  console.log(`held out: AUROC of outOfScope ${auroc(scored)?.toFixed(3) ?? "unknown"}`);
 }
 
 /** Never trained or tuned on. Type, priority and queue, with rules and doubts, in languages of which two are trained. */

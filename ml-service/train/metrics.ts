@@ -1,11 +1,10 @@
-/** Figures that say how good predictions are. */
+/** Figures that say how good predictions are, as few as a manifest keeps; `evaluate/figures.ts` has all. */
+import { type Answer, isRight } from "../evaluate/answers.ts";
+import { calibrationError } from "../evaluate/calibration.ts";
+import { labelFigures, macroF1 } from "../evaluate/confusion.ts";
 
-export interface Answer {
-  readonly right: string;
-  readonly label: string;
-  readonly confidence: number;
-  readonly abstained: boolean;
-}
+/** Reports have more; manifests keep their ten, so that models can be compared with older ones. */
+const bins = 10;
 
 export interface Figures {
   readonly rows: number;
@@ -24,37 +23,13 @@ export interface Figures {
 export function measure(answers: readonly Answer[]): Figures {
   const rows = answers.length;
   const share = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
-  const isRight = (answer: Answer) => answer.label === answer.right;
   const given = answers.filter((answer) => !answer.abstained);
   return {
     rows,
     accuracy: share(answers.filter(isRight).length, rows),
-    macroF1: macroF1(answers),
-    ece: calibrationError(answers),
+    macroF1: macroF1(labelFigures(answers)),
+    ece: calibrationError(answers, bins),
     coverage: share(given.length, rows),
     precision: share(given.filter(isRight).length, given.length),
   };
-}
-
-function macroF1(answers: readonly Answer[]): number {
-  const names = [...new Set(answers.map(({ right }) => right))];
-  const sum = names.reduce((total, name) => {
-    const hits = answers.filter(({ label, right }) => label === name && right === name).length;
-    const both =
-      answers.filter(({ label }) => label === name).length +
-      answers.filter(({ right }) => right === name).length;
-    return total + (2 * hits) / both;
-  }, 0);
-  return names.length === 0 ? 0 : sum / names.length;
-}
-
-function calibrationError(answers: readonly Answer[]): number {
-  let error = 0;
-  for (let bin = 0; bin < 10; bin += 1) {
-    const inside = answers.filter(({ confidence }) => Math.min(9, Math.floor(confidence * 10)) === bin);
-    const right = inside.filter(({ label, right }) => label === right).length;
-    const claimed = inside.reduce((sum, { confidence }) => sum + confidence, 0);
-    error += Math.abs(right - claimed);
-  }
-  return answers.length === 0 ? 0 : error / answers.length;
 }
