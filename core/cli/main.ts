@@ -1,4 +1,4 @@
-/** The command line: deskwire start | check | plan | backfill | ledger | models | replay | new-connector. */
+/** The command line: deskwire start | check | plan | backfill | ledger | models | replay | evaluate-model | new-connector. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../config/mistakes.ts";
@@ -20,6 +20,10 @@ deskwire replay [--company ID] [--all] [MESSAGE …]
                                       bring dead letters back to the stage where they died
 deskwire replay --quarantine [--list] [--company ID] [ITEM …]
                                       read once more what could not be read, or list it
+deskwire evaluate-model --data FILE.csv|FILE.jsonl [--model FILE] [--company ID] [--out FOLDER] [--curve]
+                                      how good the classifier is on labelled messages of your own: columns text
+                                      (or subject and text), any of type, priority, department, and language;
+                                      with --out as a page with plots, with --curve how much more labels help
 deskwire new-connector NAME [--into FOLDER]
                                       write a connector of your own to start from, with tests that pass
 
@@ -52,6 +56,10 @@ async function main(argv: string[]): Promise<number> {
       rollback: { type: "boolean", default: false },
       "end-canary": { type: "boolean", default: false },
       into: { type: "string" },
+      data: { type: "string" },
+      model: { type: "string" },
+      out: { type: "string" },
+      curve: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -64,6 +72,18 @@ async function main(argv: string[]): Promise<number> {
   if (command === "new-connector") {
     const where = { into: values.into, cwd: process.cwd(), root };
     return (await import("./new-connector.ts")).newConnector({ name: rest[0], ...where });
+  }
+  if (command === "evaluate-model") {
+    const { data, model, company, out, curve } = values;
+    const where = { cwd: process.cwd(), root };
+    return (await import("./evaluate-model.ts")).evaluateModel({
+      data,
+      model,
+      company,
+      out,
+      curve,
+      ...where,
+    });
   }
   const project = values.project ?? root;
   if (command === "start") return (await import("./start.ts")).start(project);

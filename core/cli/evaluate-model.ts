@@ -1,0 +1,92 @@
+/** deskwire evaluate-model: how good the classifier is on labelled messages of one's own; no database, no network. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { classifierOf } from "../../ml-service/classifier.ts";
+import { evaluateMessages } from "../../ml-service/evaluate/evaluate-messages.ts";
+import { renderHtml } from "../../ml-service/evaluate/html.ts";
+import {
+  expectedColumns,
+  LabelledFileError,
+  type LabelledMessages,
+  readLabelledFile,
+} from "../../ml-service/evaluate/labelled-file.ts";
+import { renderMarkdown } from "../../ml-service/evaluate/markdown.ts";
+import { loadModel, type Model, ModelError } from "../../ml-service/model.ts";
+import { ConnectorError } from "../../plugins/contract/errors.ts";
+
+export interface EvaluateModelOptions {
+  /** The file with labelled messages. */
+  readonly data: string | undefined;
+  /** A model's file (default: the one that comes with the code). */
+  readonly model: string | undefined;
+  /** Whose labels and whose model. */
+  readonly company: string | undefined;
+  /** A folder for the report (default: it is printed). */
+  readonly out: string | undefined;
+  readonly curve: boolean;
+  /** Paths are relative to it. */
+  readonly cwd: string;
+  /** Where Deskwire lies. */
+  readonly root: string;
+}
+
+/** Rows left out that are named; the others are counted. */
+const mostNamed = 10;
+
+/** @returns the exit code; prints the report as Markdown, or where it has written it */
+export async function evaluateModel(options: EvaluateModelOptions): Promise<number> {
+  const { data, company = "evaluation", out, curve, cwd, root } = options;
+  if (data === undefined) {
+    throw new ConnectorError(
+      "config",
+      `say which messages: --data FILE.csv or FILE.jsonl with the columns ${expectedColumns}`,
+    );
+  }
+  const path = resolve(cwd, data);
+  const { model, read } = await open(
+    path,
+    options.model ? resolve(cwd, options.model) : join(root, "ml-service/models/default.bin"),
+  );
+  const report = await evaluateMessages(read.messages, {
+    classifier: classifierOf(model),
+    labels: Object.fromEntries(model.header.heads.map(({ name, labels }) => [name, labels])),
+    company,
+    data: basename(path),
+    at: new Date(),
+    notes: leftOut(read),
+    curve,
+  });
+  if (out === undefined) {
+    process.stdout.write(renderMarkdown(report));
+    return 0;
+  }
+  const folder = resolve(cwd, out);
+  const files = { "evaluation.md": renderMarkdown(report), "evaluation.html": renderHtml(report) };
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+  } catch (cause) {
+    throw new ConnectorError("config", `cannot write to ${folder}: name another folder with --out`, {
+      cause,
+    });
+  }
+  for (const name of Object.keys(files)) process.stdout.write(`${join(folder, name)}\n`);
+  return 0;
+}
+
+/** A file that cannot be used is the operator's to mend, so it is told without a stack. */
+async function open(path: string, modelPath: string): Promise<{ model: Model; read: LabelledMessages }> {
+  try {
+    return { model: loadModel(modelPath), read: await readLabelledFile(path) };
+  } catch (error) {
+    if (!(error instanceof LabelledFileError || error instanceof ModelError)) throw error;
+    throw new ConnectorError("config", error.message, { cause: error.cause });
+  }
+}
+
+function leftOut({ malformed, left }: LabelledMessages): string[] {
+  if (left === 0) return [];
+  const shown = malformed.slice(0, mostNamed).map(({ line, why }) => `line ${line}: ${why}`);
+  const more = left > shown.length ? `; ${left - shown.length} more` : "";
+  return [`${left} ${left === 1 ? "row was" : "rows were"} left out (${shown.join("; ")}${more}).`];
+}
