@@ -70,7 +70,7 @@ export async function loadHub(
   const { drafter, ...others } = resolved.value;
   return {
     path,
-    config: mistakes.length === 0 ? checked.output : null,
+    config: mistakes.length === 0 && checked.output ? withPaths(checked.output, configDir) : null,
     mistakes,
     warnings: checked.warnings,
     stateDir,
@@ -83,6 +83,14 @@ export async function loadHub(
     },
     digest: digestOf([others, stateDir]),
   };
+}
+
+/** The config with the encoder's files as absolute paths. */
+function withPaths(config: HubConfig, configDir: string): HubConfig {
+  const { encoder } = config.classifier;
+  if (!encoder) return config;
+  const [model, tokenizer] = [resolve(configDir, encoder.model), resolve(configDir, encoder.tokenizer)];
+  return { ...config, classifier: { ...config.classifier, encoder: { ...encoder, model, tokenizer } } };
 }
 
 function setAt(root: Record<string, unknown>, path: readonly (string | number)[], value: unknown): void {

@@ -131,6 +131,28 @@ describe("the environment", () => {
     expect(loaded.warnings).toEqual([]);
   });
 
+  test("an encoder's files are found beside hub.yaml, and what it must have is told", async () => {
+    const encoder = (fields: string) => `classifier:\n  encoder:\n${fields}`;
+    const project = await makeProject({
+      "config/hub.yaml": encoder("    model: e5/model.onnx\n    tokenizer: /srv/e5/tokenizer.json\n"),
+      "config/companies/acme.yaml": acme,
+    });
+    expect((await project.load()).hub.classifier.encoder).toEqual({
+      model: join(project.dir, "config/e5/model.onnx"),
+      tokenizer: "/srv/e5/tokenizer.json",
+      providers: ["cpu"],
+      maxTokens: 128,
+      pooling: "mean",
+      waitMs: 5,
+      queue: 1_024,
+    });
+    await project.write("config/hub.yaml", encoder("    model: e5/model.onnx\n    providers: [gpu]\n"));
+    expect(await project.mistakes()).toEqual([
+      expect.stringMatching(/^config\/hub.yaml:\d: classifier.encoder.tokenizer: expected/),
+      expect.stringMatching(/^config\/hub.yaml:4: classifier.encoder.providers.*: expected/),
+    ]);
+  });
+
   test("a node that leaves roles to others needs NATS, and all but a classifier need a database beside it", async () => {
     const project = await makeProject({ "config/companies/acme.yaml": acme });
     const mistakes = (env: Record<string, string>) => project.mistakes({ env });

@@ -1,6 +1,7 @@
 /** What may stand in `hub.yaml` and in a company's file. The reference in `docs/reference/config.md` is made from here. */
 import { z } from "zod";
 import { secret } from "../plugins/contract/secret.ts";
+import { encoderSchema } from "./encoder-schema.ts";
 
 export const roles = ["api", "connectors", "pipeline", "ml"] as const;
 export type Role = (typeof roles)[number];
@@ -155,6 +156,15 @@ export const hubSchema = z.strictObject({
     })
     .prefault({}),
   drafter: drafterSchema.prefault({}).describe("For every company that does not set its own."),
+  classifier: z
+    .strictObject({
+      encoder: encoderSchema
+        .optional()
+        .describe(
+          "A text encoder of your own. It needs `npm run install-encoder`; see [the encoder](../encoder.md).",
+        ),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: z.enum(["error", "warn", "info", "debug"]).default("info").describe("The least that is logged."),
