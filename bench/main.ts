@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { benchEncoder } from "./encoder.ts";
 import { benchFaults } from "./faults.ts";
 import type { Figure } from "./figures.ts";
 import { benchJob, parts } from "./job.ts";
@@ -12,6 +13,7 @@ const usage = `usage: npm run bench -- <suite> [--json FILE]
   job  [--only one,four,history,recovery] [--messages N] [--history N]   the whole job, and the database's ceiling
   faults [--messages N]                                                  four nodes while every part fails in turn
   mail                                                                   from a mailbox to its Drafts folder
+  encoder                                                                a text encoder on the processor, of random weights
 `;
 
 const optionsSchema = z.object({
@@ -27,6 +29,7 @@ const optionsSchema = z.object({
 type Options = z.output<typeof optionsSchema>;
 
 const suites: Record<string, (options: Options) => Promise<Figure[]>> = {
+  encoder: benchEncoder,
   faults: benchFaults,
   job: benchJob,
   mail: benchMail,
