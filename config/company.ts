@@ -80,7 +80,7 @@ export async function loadCompany(options: CompanyOptions): Promise<CompanyResul
   };
   const watched = [...resolved.files, folders.knowledge, folders.macros];
   if (mistakes.length > 0 || !checked.output) return { ...result, company: null, watched };
-  const { name, demo, keys, drafter } = checked.output;
+  const { name, demo, keys, drafter, classifier } = checked.output;
   const articles = await digestFolders([folders.knowledge, folders.macros]);
   const parts = (hubDrafter: string) => [id, resolved.value, drafter ? null : hubDrafter, articles];
   const company: Company = {
@@ -90,6 +90,7 @@ export async function loadCompany(options: CompanyOptions): Promise<CompanyResul
     demo,
     keys: Object.entries(keys).map(([keyName, secret]) => ({ name: keyName, secret })),
     drafter: drafter ?? options.hubDrafter.config,
+    classifier,
     knowledgeDir: folders.knowledge,
     macrosDir: folders.macros,
     connectors: connectors.instances,

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { secret } from "../plugins/contract/secret.ts";
 import { encoderSchema } from "./encoder-schema.ts";
+import { classifierSchema } from "./classifier-schema.ts";
 
 export const roles = ["api", "connectors", "pipeline", "ml"] as const;
 export type Role = (typeof roles)[number];
@@ -209,6 +210,7 @@ export const companySchema = z.strictObject({
     .optional()
     .describe("Folder with macros (Markdown), relative to this file. Default: <company>/macros."),
   drafter: drafterSchema.optional().describe("Replaces the hub's drafter as a whole."),
+  classifier: classifierSchema.prefault({}).describe("What raises the priority of a message."),
   demo: z.boolean().default(false).describe("Serves the demo page for this company at /."),
 });
 

@@ -1,6 +1,7 @@
 /** What a loaded configuration consists of. */
 import type { AnyConnector } from "../plugins/contract/connector.ts";
 import type { Secret } from "../plugins/contract/secret.ts";
+import type { ClassifierConfig } from "./classifier-schema.ts";
 import type { DrafterConfig, HubConfig, Role } from "./schema.ts";
 
 /** One mistake. `line` and `column` start at 1; line 0 means that there is no line to point at (an environment variable, a folder). */
@@ -37,6 +38,7 @@ export interface Company {
   readonly keys: ReadonlyArray<{ readonly name: string; readonly secret: Secret }>;
   /** The company's own, or the hub's. */
   readonly drafter: DrafterConfig;
+  readonly classifier: ClassifierConfig;
   /** Absolute; need not exist where it is the default one. */
   readonly knowledgeDir: string;
   readonly macrosDir: string;

@@ -22,6 +22,7 @@ export function testCompany(id: string, connectors: ConnectorInstance[] = []): C
     demo: false,
     keys: [],
     drafter: drafterSchema.parse({}),
+    classifier: { rules: {}, vip: [] },
     knowledgeDir: "/nowhere",
     macrosDir: "/nowhere",
     connectors: new Map(connectors.map((connector) => [connector.instance, connector])),
