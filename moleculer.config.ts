@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type CompanyDirectory, createCompanyDirectory } from "./config/directory.ts";
-import type { LoadedConfig } from "./config/types.ts";
+import type { Company, LoadedConfig } from "./config/types.ts";
 import { builtIn } from "./connectors/index.ts";
 import { createFileObjects } from "./core/blobs/file-objects.ts";
 import { createFileBlobs } from "./core/blobs/files.ts";
@@ -171,10 +171,14 @@ async function createHttp(parts: Parts, core: Core | null): Promise<void> {
   } else broker.createService(operationsService({ ...own, onListening }));
 }
 
-/** The classifier that a node of the role `ml` answers with, without a broker: for commands that only look. */
-export async function openClassifier(): Promise<(items: ClassifyItem[]) => Promise<ClassifyResponse>> {
+/** The classifier that a node of the role `ml` answers with, without a broker: for commands that only look at a company. */
+export async function openClassifier(
+  company: Company,
+): Promise<(items: ClassifyItem[]) => Promise<ClassifyResponse>> {
   const { createClassifier, defaultModelPath } = await import("./ml-service/classifier.service.ts");
-  const classifier = createClassifier(defaultModelPath);
+  const { createPriorityRules } = await import("./ml-service/priority-rules.ts");
+  const rules = createPriorityRules(company.classifier);
+  const classifier = createClassifier(defaultModelPath, { rulesFor: () => rules });
   return async (items) => ({ results: await classifier.classify(items) });
 }
 

@@ -4,6 +4,7 @@ import { configReference, settingsTable } from "../config/reference.ts";
 import { builtIn } from "../connectors/index.ts";
 import { metricTable } from "../core/lib/metrics.ts";
 import { auditActions } from "../core/store/audit.ts";
+import { builtInRules } from "../ml-service/priority-rules.ts";
 import { errorKinds } from "../plugins/contract/errors.ts";
 import {
   agentReplySchema,
@@ -20,6 +21,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   "errors.md": errorReference,
   "events.md": eventReference,
   "metrics.md": metricReference,
+  "priority-rules.md": ruleReference,
 };
 
 const settingsBlock = /<!-- settings -->[\s\S]*?<!-- \/settings -->/;
@@ -48,6 +50,23 @@ function errorReference(): string {
       Object.entries(errorKinds).map(([kind, meaning]) => [`\`${kind}\``, meaning]),
     ),
     "Only `transient` failures count as attempts (`pipeline.attempts` in `config/hub.yaml`); a message that waits for credentials, configuration or a slow other side is dead after three days. `deskwire replay` brings dead letters back.",
+  );
+}
+
+function ruleReference(): string {
+  return page(
+    "# Priority rules",
+    madeFrom("ml-service/priority-rules.yaml"),
+    "They raise a message's priority, whatever the model says, and never lower it. A company changes them under `classifier.rules` in its file: see [the classifier](../classifier.md#priority-rules). In a phrase, `*` at the end of a word stands for any ending, a lone `*` for one word or none, `#` for a number.",
+    ...builtInRules.map(({ name, about, raisesTo, phrases }) =>
+      [
+        `## \`${name}\``,
+        `${about} At least ${raisesTo}.`,
+        phrases.map((phrase) => `\`${phrase}\``).join(", "),
+      ]
+        .filter((part) => part !== "")
+        .join("\n\n"),
+    ),
   );
 }
 

@@ -57,6 +57,27 @@ describe("the classifier service", () => {
     expect(priority.reasons).toContain("rule: outage");
   });
 
+  test("goes by the rules of each item's company, as the call brings them", async () => {
+    const item = (company: string) => ({ id: company, company, subject: null, text: "Die Kasse streikt" });
+    const vip = { ...item("vip"), requester: { email: "boss@big.example" } };
+    const settings = {
+      shop: { rules: { outage: { phrases: ["kasse streikt"] } }, vip: [] },
+      vip: { rules: { vip: { raisesTo: "urgent" } }, vip: ["@big.example"] },
+    };
+    const call = async (params: object) => {
+      const items = [item("shop"), item("other"), vip];
+      const { results } = await broker.call<ClassifyResponse, object>("classifier.classify", {
+        items,
+        ...params,
+      });
+      return results.map(
+        ({ priority }) => priority.reasons?.filter((reason) => reason.startsWith("rule")) ?? [],
+      );
+    };
+    expect(await call({ settings })).toEqual([["rule: outage"], [], ["rule: vip"]]);
+    expect(await call({})).toEqual([[], [], []]);
+  });
+
   test("abstains from texts that say nothing", async () => {
     for (const text of [
       "",

@@ -4,6 +4,7 @@ import { type Context, Errors, type ServiceSchema } from "moleculer";
 import { z } from "zod";
 import { type Classifier, createClassifier } from "./classifier.ts";
 import { type ClassifyResponse, classifyRequestSchema } from "./classify-schema.ts";
+import { createRuleBook } from "./priority-rules.ts";
 
 export { type Classifier, createClassifier } from "./classifier.ts";
 
@@ -23,6 +24,7 @@ export interface ClassifierStatus {
 export function classifierService(options: { modelPath?: string } = {}): ServiceSchema {
   let classifier: Classifier | null = null;
   let documents = 0;
+  const book = createRuleBook();
   const loaded = (): Classifier => {
     if (!classifier) throw new Errors.ServiceNotAvailableError({ action: "classifier.classify" });
     return classifier;
@@ -40,7 +42,9 @@ export function classifierService(options: { modelPath?: string } = {}): Service
               request.error.issues,
             );
           }
-          const results = await loaded().classify(request.data.items);
+          const { items, settings } = request.data;
+          book.read(items, settings);
+          const results = await loaded().classify(items);
           documents += results.length;
           return { results };
         },
@@ -52,7 +56,7 @@ export function classifierService(options: { modelPath?: string } = {}): Service
       },
     },
     async started() {
-      classifier = createClassifier(options.modelPath ?? defaultModelPath);
+      classifier = createClassifier(options.modelPath ?? defaultModelPath, { rulesFor: book.of });
     },
     async stopped() {
       classifier = null;

@@ -13,7 +13,7 @@ import {
   probabilities,
   score,
 } from "./model.ts";
-import { applyPriorityRules } from "./priority-rules.ts";
+import { createPriorityRules, type PriorityRules, type Raised } from "./priority-rules.ts";
 
 /** After so many items other work gets its turn: 32 of 600 characters take a few milliseconds. */
 const itemsPerTurn = 32;
@@ -39,17 +39,24 @@ export interface Classifier {
   readonly model: string;
 }
 
+export interface ClassifierOptions {
+  /** The priority rules of a company, by its id. Default: the built-in ones for all. */
+  rulesFor?(company: string): PriorityRules;
+}
+
 /**
  * Loads a model.
  * @throws ModelError where the file is missing, damaged or lacks a head
  */
-export function createClassifier(modelPath: string): Classifier {
-  return classifierOf(loadModel(modelPath));
+export function createClassifier(modelPath: string, options?: ClassifierOptions): Classifier {
+  return classifierOf(loadModel(modelPath), options);
 }
 
 /** The same for a model that is already in memory. */
-export function classifierOf(model: Model): Classifier {
+export function classifierOf(model: Model, options: ClassifierOptions = {}): Classifier {
   const { header } = model;
+  const builtIn = createPriorityRules();
+  const rulesFor = options.rulesFor ?? (() => builtIn);
   const heads = placesOf(header.heads);
   for (const name of shownHeads) {
     if (!heads.has(name))
@@ -84,7 +91,7 @@ export function classifierOf(model: Model): Classifier {
       if (wordless) return neutralAnswer(place.head);
       const own = probabilities(logits, place.from, place.head);
       return head === "priority"
-        ? withRules(place.head, own, normal, doubts)
+        ? withRules(place.head, own, rulesFor(item.company).apply(normal, item.requester), doubts)
         : predictionOf(place.head, own, doubts);
     };
     return {
@@ -154,10 +161,9 @@ function predictionOf(head: ModelHead, chances: Float64Array, doubts: readonly s
 function withRules(
   head: ModelHead,
   chances: Float64Array,
-  normal: string,
+  { raisesTo, rules }: Raised,
   doubts: readonly string[],
 ): Prediction {
-  const { raisesTo, rules } = applyPriorityRules(normal);
   const floor = raisesTo === null ? -1 : head.labels.indexOf(raisesTo);
   if (floor < 0) return predictionOf(head, chances, doubts);
   const raised = chances.slice();

@@ -10,9 +10,32 @@ export const classifyItemSchema = z.object({
   company: z.string(),
   subject: z.string().nullable(),
   text: z.string(),
+  /** Who wrote it, for the company's list of VIPs. */
+  requester: z.object({ email: z.string().nullable() }).optional(),
 });
 
-export const classifyRequestSchema = z.object({ items: z.array(classifyItemSchema).max(maxClassifyBatch) });
+/** To what a rule may raise a priority, rising. */
+export const raisedPriorities = ["normal", "high", "urgent"] as const;
+
+/** What a company's file says under `classifier:`. */
+export const classifierSettingsSchema = z.object({
+  /** By name: a change of a built-in rule, or a rule of the company's own. */
+  rules: z.record(
+    z.string(),
+    z.union([
+      z.literal("off"),
+      z.object({ raisesTo: z.enum(raisedPriorities).optional(), phrases: z.array(z.string()).optional() }),
+    ]),
+  ),
+  /** E-mail addresses, and domains such as `@example.com`. */
+  vip: z.array(z.string()),
+});
+
+export const classifyRequestSchema = z.object({
+  items: z.array(classifyItemSchema).max(maxClassifyBatch),
+  /** By company; it comes with each call, since a node that only classifies knows no companies. */
+  settings: z.record(z.string(), classifierSettingsSchema).default({}),
+});
 
 const scored = z.object({ label: z.string(), confidence: z.number().min(0).max(1) });
 
@@ -41,7 +64,10 @@ export const classifiedSchema = z.object({
 export const classifyResponseSchema = z.object({ results: z.array(classifiedSchema) });
 
 export type ClassifyItem = z.output<typeof classifyItemSchema>;
-export type ClassifyRequest = z.output<typeof classifyRequestSchema>;
+/** What a company's file says under `classifier:`. */
+export type ClassifierSettings = z.output<typeof classifierSettingsSchema>;
+export type RaisedPriority = (typeof raisedPriorities)[number];
+export type ClassifyRequest = z.input<typeof classifyRequestSchema>;
 export type Prediction = z.output<typeof predictionSchema>;
 export type Classified = z.output<typeof classifiedSchema>;
 export type ClassifyResponse = z.output<typeof classifyResponseSchema>;

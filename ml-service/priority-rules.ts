@@ -1,358 +1,157 @@
-/** Readable rules that raise the priority, whatever the model says: a company must be able to see why. */
+/** Readable rules that raise the priority, whatever the model says: a company must be able to see why, and to change it. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { type ClassifierSettings, type RaisedPriority, raisedPriorities } from "./classify-schema.ts";
+import { createPhraseMatcher, createWordReader, endOfWord } from "./phrase-matcher.ts";
 
+/** A built-in rule, as `priority-rules.yaml` has it. */
 export interface PriorityRule {
   readonly name: string;
+  /** When it fires, in a sentence. */
+  readonly about: string;
   /** The priority is at least this. */
-  readonly raisesTo: "high" | "urgent";
+  readonly raisesTo: RaisedPriority;
+  readonly phrases: readonly string[];
+}
+
+export interface PriorityRules {
   /**
-   * Phrases in lower case, without punctuation ("don t", "api"). A star at the end of a word stands for any ending, a
-   * bare star for one word or none.
+   * @param normal as `normalise` gives it
+   * @param requester whose address is compared with the company's `vip` list
+   * @returns the rules that fire, and the highest priority that they ask for (null for none)
    */
-  readonly phrases: Readonly<Record<"en" | "ru" | "de", readonly string[]>>;
+  apply(normal: string, requester?: { email: string | null }): Raised;
 }
 
-export const priorityRules: readonly PriorityRule[] = [
-  {
-    name: "outage",
-    raisesTo: "urgent",
-    phrases: {
-      en: [
-        "outage",
-        "is * down since",
-        "system is down",
-        "site is down",
-        "website is down",
-        "server is down",
-        "service is down",
-        "api is down",
-        "platform is down",
-        "network is down",
-        "production is down",
-        "completely down",
-        "completely offline",
-        "nobody can work",
-        "no one can work",
-        "none of our users can",
-        "all users are affected",
-        "all our users",
-        "all customers are affected",
-        "whole company is",
-      ],
-      ru: [
-        "сайт лежит",
-        "сайт не работает",
-        "сервер лежит",
-        "сервер не работает",
-        "сервис недоступен",
-        "сервис не работает",
-        "система не работает",
-        "система лежит",
-        "прод лежит",
-        "ничего не работает",
-        "полный отказ",
-        "никто не может работать",
-        "все пользователи",
-        "работа встала",
-        "у всей компании",
-        "у всего офиса",
-        "авария",
-      ],
-      de: [
-        "ausgefallen",
-        "totalausfall",
-        "systemausfall",
-        "serverausfall",
-        "nicht erreichbar",
-        "steht still",
-        "steht alles still",
-        "niemand kann arbeiten",
-        "keiner kann arbeiten",
-        "alle nutzer sind betroffen",
-        "alle kunden sind betroffen",
-      ],
-    },
-  },
-  {
-    name: "security",
-    raisesTo: "urgent",
-    phrases: {
-      en: [
-        "hacked",
-        "data breach",
-        "data leak",
-        "security breach",
-        "security incident",
-        "ransomware",
-        "cyberattack*",
-        "cyber attack*",
-        "stolen card",
-        "card was stolen",
-        "card has been stolen",
-        "phone was stolen",
-        "identity theft",
-        "unauthori*ed access",
-        "fraudulent",
-      ],
-      ru: [
-        "взломали",
-        "взлом",
-        "взломан*",
-        "утечка данных",
-        "утечку данных",
-        "утечка персональных",
-        "шифровальщик",
-        "украли карту",
-        "карту украли",
-        "мошенническ*",
-        "кибератак*",
-        "чужие данные",
-        "данные другого клиента",
-      ],
-      de: [
-        "gehackt",
-        "datenleck",
-        "datenpanne",
-        "datenschutzverletzung",
-        "sicherheitsvorfall",
-        "verschlüsselungstrojaner",
-        "ransomware",
-        "cyberangriff*",
-        "karte gestohlen",
-        "karte wurde gestohlen",
-        "identitätsdiebstahl",
-        "unbefugte* zugriff",
-      ],
-    },
-  },
-  {
-    name: "payment failed",
-    raisesTo: "high",
-    phrases: {
-      en: [
-        "charged twice",
-        "double charge*",
-        "charged two times",
-        "duplicate charge",
-        "duplicate payment",
-        "payment fail*",
-        "payment was declined",
-        "payment is declined",
-        "payment declined",
-        "cannot pay",
-        "can t pay",
-        "unable to pay",
-        "overcharged",
-        "without my permission",
-      ],
-      ru: [
-        "дважды списал*",
-        "списали дважды",
-        "списали два раза",
-        "двойное списание",
-        "повторное списание",
-        "оплата не проходит",
-        "платеж не проходит",
-        "платеж отклон*",
-        "не могу оплатить",
-        "не получается оплатить",
-        "без моего согласия",
-      ],
-      de: [
-        "doppelt abgebucht",
-        "zweimal abgebucht",
-        "doppelte abbuchung",
-        "zahlung schlägt fehl",
-        "zahlung fehlgeschlagen",
-        "zahlung wird abgelehnt",
-        "zahlung wurde abgelehnt",
-        "kann nicht bezahlen",
-        "ohne meine zustimmung",
-      ],
-    },
-  },
-  {
-    name: "legal threat",
-    raisesTo: "high",
-    phrases: {
-      en: [
-        "my lawyer",
-        "a lawyer",
-        "our lawyer*",
-        "my attorney",
-        "legal action",
-        "take you to court",
-        "go to court",
-        "sue you",
-        "consumer protection",
-        "data protection authority",
-        "small claims",
-        "file a lawsuit",
-      ],
-      ru: [
-        "подам в суд",
-        "подавать в суд",
-        "в суд",
-        "через суд",
-        "роспотребнадзор*",
-        "роскомнадзор*",
-        "прокуратур*",
-        "мой юрист",
-        "моему юристу",
-        "юристу",
-        "адвокат*",
-        "досудебн* претензи*",
-        "исков* заявлени*",
-      ],
-      de: [
-        "mein anwalt",
-        "meinen anwalt",
-        "meinem anwalt",
-        "einen anwalt",
-        "rechtsanwalt*",
-        "rechtliche schritte",
-        "vor gericht",
-        "verbraucherzentrale",
-        "verbraucherschutz",
-        "datenschutzbehörde",
-        "klage einreichen",
-        "anzeige erstatten",
-      ],
-    },
-  },
-  {
-    name: "deadline",
-    raisesTo: "high",
-    phrases: {
-      en: [
-        "by tomorrow",
-        "before tomorrow",
-        "by today",
-        "until tomorrow",
-        "deadline",
-        "by end of day",
-        "by the end of the day",
-        "within the hour",
-        "within an hour",
-        "today at the latest",
-        "expires today",
-        "expires tomorrow",
-      ],
-      ru: [
-        "до завтра",
-        "к завтрашнему",
-        "до конца дня",
-        "сегодня до",
-        "не позднее",
-        "крайний срок",
-        "дедлайн*",
-        "в течение часа",
-        "сегодня последний день",
-        "срок истекает",
-      ],
-      de: [
-        "bis morgen",
-        "bis heute",
-        "noch heute",
-        "frist endet",
-        "frist läuft",
-        "spätestens",
-        "innerhalb einer stunde",
-        "in einer stunde",
-        "läuft heute ab",
-        "läuft morgen ab",
-        "abgabetermin",
-      ],
-    },
-  },
-  {
-    name: "said to be urgent",
-    raisesTo: "high",
-    phrases: {
-      en: [
-        "urgent",
-        "urgently",
-        "asap",
-        "as soon as possible",
-        "immediately",
-        "right away",
-        "emergency",
-        "critical",
-      ],
-      ru: [
-        "срочно",
-        "срочный",
-        "срочная",
-        "срочное",
-        "очень срочно",
-        "немедленно",
-        "как можно скорее",
-        "как можно быстрее",
-        "критично",
-      ],
-      de: [
-        "dringend",
-        "dringende*",
-        "eilt",
-        "sofort",
-        "umgehend",
-        "unverzüglich",
-        "schnellstmöglich",
-        "so schnell wie möglich",
-        "notfall",
-      ],
-    },
-  },
-];
-
-/** Words before a phrase that turn it round: "not urgent", "это не срочно", "eilt nicht". */
-const negated = [
-  " not urgent",
-  " not * urgent",
-  " isn t urgent",
-  " no emergency",
-  " не срочно",
-  " не * срочно",
-  " несрочно",
-  " nicht dringend",
-  " nicht * dringend",
-  " eilt nicht",
-  " eilt * nicht",
-  " kein notfall",
-];
-
-const priorities = ["low", "normal", "high", "urgent"];
-const compiled = priorityRules.map(({ name, raisesTo, phrases }) => ({
-  name,
-  raisesTo,
-  pattern: compile(
-    Object.values(phrases)
-      .flat()
-      .map((phrase) => ` ${phrase}`),
-  ),
-}));
-const negation = compile(negated, "g");
-
-/** @returns the rules that fire, and the highest priority that they ask for (null for none) */
-export function applyPriorityRules(normal: string): { raisesTo: "high" | "urgent" | null; rules: string[] } {
-  const words = ` ${normal.replaceAll("ё", "е").replace(/[^\p{L}\p{N}]+/gu, " ")} `;
-  const text = words.replace(negation, " ");
-  const fired = compiled.filter(({ pattern }) => pattern.test(text));
-  const raisesTo = fired.reduce<"high" | "urgent" | null>(
-    (highest, rule) =>
-      highest && priorities.indexOf(highest) >= priorities.indexOf(rule.raisesTo) ? highest : rule.raisesTo,
-    null,
-  );
-  return { raisesTo, rules: fired.map(({ name }) => name) };
+export interface Raised {
+  readonly raisesTo: RaisedPriority | null;
+  readonly rules: string[];
 }
 
-function compile(phrases: readonly string[], flags = ""): RegExp {
-  const sources = phrases.map((phrase) =>
-    phrase
-      .trim()
-      .split(" ")
-      .map((word) => (word === "*" ? "(?:[^ ]+ )?" : `${word.replaceAll("*", "[^ ]*")} `))
-      .join(""),
-  );
-  // The last space is only looked at: it may begin the next phrase.
-  return new RegExp(` (?:${sources.map((source) => source.replace(/ $/, "(?= )")).join("|")})`, flags);
+/** Directly before a phrase these turn it round: "not urgent", "nicht dringend", "не срочно". */
+const negators = ["not", "isn t", "aren t", "never", "nicht", "kein*", "не"];
+/** These count as nothing said. What "no" belongs to cannot be told by its place: "No! Urgent!" */
+const cancelled = [
+  "no emergency",
+  "no outage",
+  "no deadline",
+  "no lawyer",
+  "not * urgent",
+  "not * critical",
+  "несрочно",
+  "не * срочно",
+  "nicht * dringend",
+  "eilt nicht",
+  "eilt * nicht",
+  "eilt * * nicht",
+];
+const negator = -1;
+const cancel = -2;
+
+const phrasesSchema = z.string().transform((block) => block.split("\n").filter((line) => line !== ""));
+const builtInSchema = z.record(
+  z.string(),
+  z
+    .object({
+      about: z.string(),
+      raisesTo: z.enum(raisedPriorities),
+      en: phrasesSchema.default([]),
+      ru: phrasesSchema.default([]),
+      de: phrasesSchema.default([]),
+    })
+    .transform(({ en, ru, de, ...rule }) => ({ ...rule, phrases: [...en, ...ru, ...de] })),
+);
+
+/** The rules that come with the code, in their order. */
+export const builtInRules: readonly PriorityRule[] = Object.entries(
+  builtInSchema.parse(parse(readFileSync(join(import.meta.dirname, "priority-rules.yaml"), "utf8"))),
+).map(([name, rule]) => ({ name, ...rule }));
+
+/** The built-in rules as a company has changed them, with its own behind them. */
+export function rulesWith({ rules: changes }: Pick<ClassifierSettings, "rules">): PriorityRule[] {
+  const names = new Set([...builtInRules.map(({ name }) => name), ...Object.keys(changes)]);
+  return [...names].flatMap((name) => {
+    const own = changes[name];
+    if (own === "off") return [];
+    const base = builtInRules.find((rule) => rule.name === name);
+    const raisesTo = own?.raisesTo ?? base?.raisesTo ?? "high";
+    const phrases = [...(base?.phrases ?? []), ...(own?.phrases ?? [])];
+    return [{ name, about: base?.about ?? "A rule of the company.", raisesTo, phrases }];
+  });
+}
+
+/** Compiles a company's rules, once for all its messages. @param settings default: the built-in rules as they are */
+export function createPriorityRules(settings: ClassifierSettings = { rules: {}, vip: [] }): PriorityRules {
+  const rules = rulesWith(settings);
+  const vipAt = rules.findIndex(({ name }) => name === "vip");
+  const vips = new Set(settings.vip.map((entry) => entry.toLowerCase()));
+  const isVip = (email: string) => vips.has(email) || vips.has(email.slice(email.lastIndexOf("@")));
+  const matcher = createPhraseMatcher();
+  for (const phrase of negators) matcher.add(phrase, negator);
+  for (const phrase of cancelled) matcher.add(phrase, cancel);
+  for (const [at, { phrases }] of rules.entries()) for (const phrase of phrases) matcher.add(phrase, at);
+  const read = createWordReader();
+
+  function find(normal: string, fired: Set<number>): void {
+    const words = read(normal);
+    let negatedAt = 0;
+    let from = 1;
+    const found: number[] = [];
+    let last = 0;
+    let cancelEnd = 0;
+    const onFound = (value: number, end: number) => {
+      if (value === negator) negatedAt = end + 1;
+      else if (value === cancel) cancelEnd = Math.max(cancelEnd, end);
+      else {
+        found.push(value);
+        last = Math.max(last, end);
+      }
+    };
+    while (from < words.length) {
+      const isNegated = negatedAt === from;
+      found.length = last = cancelEnd = 0;
+      matcher.at(words, from, onFound);
+      const skipped = isNegated ? Math.max(last, cancelEnd) : cancelEnd;
+      if (skipped === 0) for (const value of found) fired.add(value);
+      from = (skipped || endOfWord(words.codes, from)) + 1;
+    }
+  }
+
+  return {
+    apply(normal, requester) {
+      const fired = new Set<number>();
+      find(normal, fired);
+      const email = requester?.email?.toLowerCase();
+      if (vipAt >= 0 && vips.size > 0 && email && isVip(email)) fired.add(vipAt);
+      const firing = rules.filter((_, at) => fired.has(at));
+      const height = Math.max(-1, ...firing.map(({ raisesTo }) => raisedPriorities.indexOf(raisesTo)));
+      return { raisesTo: raisedPriorities[height] ?? null, rules: firing.map(({ name }) => name) };
+    },
+  };
+}
+
+/** Keeps each company's compiled rules until its settings change. */
+export interface RuleBook {
+  /** What is in force for the companies of some items; one that has no settings has the built-in rules as they are. */
+  read(items: Iterable<{ company: string }>, settings: Readonly<Record<string, ClassifierSettings>>): void;
+  of(company: string): PriorityRules;
+}
+
+export function createRuleBook(): RuleBook {
+  const builtIn = createPriorityRules();
+  const compiled = new Map<string, { key: string; rules: PriorityRules }>();
+  return {
+    read(items, settings) {
+      for (const company of new Set(Array.from(items, (item) => item.company))) {
+        const own = settings[company];
+        const key = JSON.stringify(own ?? null);
+        if (!own) compiled.delete(company);
+        else if (compiled.get(company)?.key !== key)
+          compiled.set(company, { key, rules: createPriorityRules(own) });
+      }
+    },
+    of: (company) => compiled.get(company)?.rules ?? builtIn,
+  };
 }

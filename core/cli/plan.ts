@@ -128,7 +128,7 @@ async function writeDrafts(planned: Planned, labelled: readonly LabelledMessage[
 async function tellDrafts(planned: Planned, { messages, days }: Reading, last: number, full: boolean) {
   const { company, signal } = planned;
   const wanted = messages.filter(({ skip }) => skip === null);
-  const labelled = await labelMessages(await openClassifier(), company.id, wanted, signal);
+  const labelled = await labelMessages(await openClassifier(company), company.id, wanted, signal);
   if (labelled.length > 0) say(sharesText(labelled, wanted.length));
   const online = asksLlm(company.drafter);
   const chosen = last === 0 ? [] : labelled.slice(-last);

@@ -35,8 +35,8 @@ export async function labelMessages(
   for (let from = 0; from < newest.length; from += batchSize) {
     signal.throwIfAborted();
     const batch = newest.slice(from, from + batchSize);
-    const items = batch.map(({ subject, text }, i) =>
-      toClassifyItem({ id: String(i), company, subject, text }),
+    const items = batch.map(({ subject, text, requester }, i) =>
+      toClassifyItem({ id: String(i), company, subject, text, requester }),
     );
     const { results } = await untilAborted(classify(items), signal);
     const answers = new Map(results.map((result) => [result.id, result]));

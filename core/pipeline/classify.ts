@@ -30,8 +30,9 @@ export interface ClassifyParts extends StepParts {
 }
 
 /** What the classifier gets of a message. @param text of any length: it is cut */
-export function toClassifyItem({ id, company, subject, text }: ClassifyItem): ClassifyItem {
-  return { id, company, subject, text: text.slice(0, readLength).toWellFormed() };
+export function toClassifyItem({ id, company, subject, text, requester }: ClassifyItem): ClassifyItem {
+  const from = requester && { requester: { email: requester.email } };
+  return { id, company, subject, text: text.slice(0, readLength).toWellFormed(), ...from };
 }
 
 function toClassification(result: ClassifyResponse["results"][number]): Kept {

@@ -1,6 +1,7 @@
 /** The pipeline as a service: it classifies and delivers through the broker, wherever those services run. */
 import { Errors, type ServiceBroker } from "moleculer";
-import type { ClassifyResponse } from "../../ml-service/classify-schema.ts";
+import type { CompanyDirectory } from "../../config/directory.ts";
+import type { ClassifierSettings, ClassifyItem, ClassifyResponse } from "../../ml-service/classify-schema.ts";
 import type { Delivered, OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { type DeliveryResult, unwrap } from "../hosting/deliver.ts";
 import { Unavailable } from "../lib/unavailable.ts";
@@ -54,14 +55,26 @@ async function call<T>(
   }
 }
 
+/** What the companies of some items say of their classification, as it is in force now. */
+function settingsOf(items: readonly ClassifyItem[], directory: CompanyDirectory) {
+  const settings: Record<string, ClassifierSettings> = {};
+  for (const { company } of items) {
+    const own = directory.get(company)?.classifier;
+    if (own) settings[company] = own;
+  }
+  return settings;
+}
+
 export function pipelineService({ options, nodes, ...parts }: PipelineServiceParts): DrainedService {
   let pipeline: Pipeline | undefined;
   return {
     name: "pipeline",
     async started() {
       const { broker } = this as unknown as { broker: ServiceBroker };
-      const classify = (items: unknown[]) =>
-        call<ClassifyResponse>(broker, "classifier.classify", { items }, { timeout: classifyTimeoutMs });
+      const classify = (items: ClassifyItem[]) => {
+        const params = { items, settings: settingsOf(items, parts.directory) };
+        return call<ClassifyResponse>(broker, "classifier.classify", params, { timeout: classifyTimeoutMs });
+      };
       const deliver = <T>(action: string, params: object, nodeID?: string) => {
         const to = { timeout: deliverTimeoutMs, ...(nodeID !== undefined && { nodeID }) };
         return call<T>(broker, action, params, to, handoverMs);
