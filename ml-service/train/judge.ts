@@ -23,7 +23,8 @@ export function judge(model: Model, examples: readonly Example[]): Judgement {
         const chances = probabilities(logits, from, head);
         const confidence = Math.max(...chances);
         const label = head.labels[chances.indexOf(confidence)] ?? "";
-        const answer = { right, label, confidence, abstained: confidence < head.threshold };
+        const abstained = confidence < head.threshold;
+        const answer = { right: [right], label, confidence, abstained, group: example.group };
         for (const source of ["all", example.source]) push(answers, head.name, source, answer);
       }
       from += head.labels.length;

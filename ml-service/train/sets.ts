@@ -17,6 +17,8 @@ const setSchema = z.object({
 });
 const names = ["banking77", "bitext8k", "clinc150", "hwu64", "it_tickets_cc0", "cfpb_sample"] as const;
 type SetName = (typeof names)[number];
+/** By a label of theirs: those of ours that fit. */
+const fitting = z.record(z.string(), z.array(z.string()).min(1));
 const mappingSchema = z.object({
   banking77: setSchema,
   bitext8k: setSchema,
@@ -25,13 +27,8 @@ const mappingSchema = z.object({
   it_tickets_cc0: setSchema,
   cfpb_sample: setSchema,
   evaluation: z.object({
-    tickets_tobi: z.object({
-      type: z.record(z.string(), z.string()),
-      theirs: z.record(z.string(), z.string()),
-      priority: z.record(z.string(), z.string()),
-      queue: z.record(z.string(), z.array(z.string())),
-    }),
-    ru_vtb_faq: z.object({ priority: z.record(z.string(), z.array(z.string())) }),
+    tickets_tobi: z.object({ type: fitting, priority: fitting, queue: fitting }),
+    ru_vtb_faq: z.object({ department: fitting, priority: fitting }),
   }),
 });
 

@@ -96,8 +96,31 @@ describe("calibration", () => {
   });
 });
 
-test("figures of a perfect and of an empty list", () => {
-  const answer = { right: "a", label: "a", confidence: 1, abstained: false };
-  expect(measure([answer])).toEqual({ rows: 1, accuracy: 1, macroF1: 1, ece: 0, coverage: 1, precision: 1 });
-  expect(measure([])).toEqual({ rows: 0, accuracy: 0, macroF1: 0, ece: 0, coverage: 0, precision: 0 });
+describe("figures", () => {
+  const answer = { right: ["a"], label: "a", confidence: 1, abstained: false, group: "1" };
+
+  test("of a perfect and of an empty list", () => {
+    const perfect = { rows: 1, accuracy: 1, macroF1: 1, ece: 0, coverage: 1, precision: 1 };
+    expect(measure([answer])).toEqual({ ...perfect, majority: 1, gain: 0, margin: 0 });
+    expect(new Set(Object.values(measure([])))).toEqual(new Set([0]));
+  });
+
+  test("compare with the best single label, on the rows that were given alone", () => {
+    const answers = [
+      answer,
+      { ...answer, right: ["b", "a"], label: "b", group: "2" },
+      { ...answer, right: ["b"], label: "b", group: "3" },
+      { ...answer, right: ["c"], label: "d", group: "4" },
+      { ...answer, right: ["c"], abstained: true, group: "5" },
+      { ...answer, right: ["c"], abstained: true, group: "6" },
+    ];
+    expect(measure(answers)).toMatchObject({ coverage: 4 / 6, precision: 0.75, majority: 0.5, gain: 0.25 });
+  });
+
+  test("have a wider margin where rows are near-duplicates of each other", () => {
+    const mixed = [...Array(100)].map((_, at) => ({ ...answer, right: [at < 60 ? "a" : "b"], label: "b" }));
+    const single = measure(mixed.map((one, at) => ({ ...one, group: `${at}` })));
+    const grouped = measure(mixed.map((one, at) => ({ ...one, group: `${Math.floor(at / 20)}` })));
+    expect(grouped.margin).toBeGreaterThan(single.margin * 2);
+  });
 });
