@@ -1,5 +1,5 @@
 /** Expands the project's own messages (`samples/*.yaml`) into chat lines and letters in three languages. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -31,23 +31,23 @@ const samplesSchema = z.record(z.string(), z.record(z.string(), z.string()));
 type Frame = z.output<typeof frameSchema>;
 
 interface Line {
-  readonly department: string;
-  readonly type: string;
-  readonly priority: string;
+  /** Null for what is no matter for a support desk. */
+  readonly labels: { readonly department: string; readonly type: string; readonly priority: string } | null;
   readonly text: string;
 }
 
 /**
- * @param folder where `frames.yaml` and, for each language, `en.yaml` and `en-letters.yaml` lie
+ * @param folder where `frames.yaml` lies and, for each language, any number of files such as `en.yaml` and `en-letters.yaml`
  * @param variants how many messages each line is expanded into
  */
 export function readSamples(folder: string, variants: number): Example[] {
   const frames = framesSchema.parse(parse(readFileSync(join(folder, "frames.yaml"), "utf8")));
   const examples: Example[] = [];
+  const files = readdirSync(folder).sort();
   for (const language of languages) {
-    const lines = [`${language}.yaml`, `${language}-letters.yaml`].flatMap((file) =>
-      readLines(join(folder, file)),
-    );
+    const lines = files
+      .filter((file) => file.startsWith(`${language}.`) || file.startsWith(`${language}-`))
+      .flatMap((file) => readLines(join(folder, file)));
     for (const line of lines) {
       const random = createRandom(hashText(`${language} ${line.text}`));
       const slots = { ...frames.slots, product: frames[language].product, when: frames[language].when };
@@ -60,16 +60,20 @@ export function readSamples(folder: string, variants: number): Example[] {
   return examples;
 }
 
+/** A department's block is headed by type and priority; one under `outside` by what kind of thing it is. */
 function readLines(path: string): Line[] {
   const byDepartment = samplesSchema.parse(parse(readFileSync(path, "utf8")));
   return Object.entries(byDepartment).flatMap(([department, blocks]) =>
     Object.entries(blocks).flatMap(([key, block]) => {
       const [type, priority] = key.split(" ");
-      if (!type || !priority) throw new Error(`${path}: "${key}" should be a type and a priority`);
+      const isOutside = department === "outside";
+      if (!isOutside && !(type && priority))
+        throw new Error(`${path}: "${key}" should be a type and a priority`);
+      const labels = isOutside ? null : { department, type: type ?? "", priority: priority ?? "" };
       return block
         .split("\n")
         .filter((text) => text.trim() !== "")
-        .map((text) => ({ department, type, priority, text: text.trim() }));
+        .map((text) => ({ labels, text: text.trim() }));
     }),
   );
 }
@@ -96,26 +100,26 @@ function dress(
   language: Language,
   variant: number,
 ): Example {
-  let priority = line.priority;
+  let labels: Record<string, string> = line.labels ? { ...line.labels, scope: "in" } : { scope: "out" };
   let body = core;
   // Three in ten carry a cue of their priority or of another one, which then is theirs.
-  if (random() < 0.3) {
-    const cued = pick(random, cuesFor(line));
+  if (line.labels && random() < 0.3) {
+    const cued = pick(random, cuesFor(line.labels));
     const cue = pick(random, frame.cues[cued] ?? []);
-    priority = cued;
+    labels = { ...labels, priority: cued };
     body = random() < 0.6 ? `${closeSentence(core)} ${cue}` : `${cue} ${core}`;
   }
-  const shape = variant < 2 ? 0 : random();
+  // Fillers are about a matter of the writer's own, which small talk has none of.
+  const shape = variant < 2 || !line.labels ? 0 : random();
   if (shape >= 0.4) {
     const before = fillersFor(random, frame).join("");
     const after = fillersFor(random, frame).reverse().join("");
     const context = shape >= 0.65 ? `${before}${closeSentence(body)} ${after}`.trim() : closeSentence(body);
     body = `${pick(random, frame.greetings)}\n${context}\n${pick(random, frame.closings)}`;
   } else if (variant > 0) body = chatStyle(random, body);
-  const { department, type } = line;
   return {
     text: body,
-    labels: { department, type, priority, scope: "in" },
+    labels,
     group: `own ${language} ${line.text}`,
     source: `own-${language}`,
     weight: ownWeight,
@@ -131,11 +135,11 @@ function fillersFor(random: Random, frame: Frame): string[] {
 }
 
 /** Which cues fit: a broken service is not made trivial by politeness, a suggestion is not an emergency. */
-function cuesFor(line: Line): string[] {
-  if (line.priority === "urgent") return ["urgent"];
-  if (line.priority === "low") return ["low", "low", "high"];
-  if (line.priority === "high") return line.type === "incident" ? ["high", "urgent"] : ["high"];
-  return line.type === "incident" || line.type === "problem" ? ["low", "high", "urgent"] : ["low", "high"];
+function cuesFor({ type, priority }: NonNullable<Line["labels"]>): string[] {
+  if (priority === "urgent") return ["urgent"];
+  if (priority === "low") return ["low", "low", "high"];
+  if (priority === "high") return type === "incident" ? ["high", "urgent"] : ["high"];
+  return type === "incident" || type === "problem" ? ["low", "high", "urgent"] : ["low", "high"];
 }
 
 /** People in a chat leave out capitals and punctuation. */

@@ -21,11 +21,23 @@ describe("training", () => {
 
   test("has messages for each label in each language", () => {
     for (const language of ["en", "ru", "de"]) {
-      const mine = samples.filter(({ source }) => source === `own-${language}`);
+      const mine = samples.filter(
+        ({ source, labels }) => source === `own-${language}` && labels.scope === "in",
+      );
       for (const head of ["type", "priority", "department"]) {
         const used = new Set(mine.map(({ labels }) => labels[head]));
         expect(used, `${head} in ${language}`).toEqual(new Set(headLabels[head]));
       }
+    }
+  });
+
+  test("has small talk and the like in each language, with no other label", () => {
+    for (const language of ["en", "ru", "de"]) {
+      const outside = samples.filter(
+        ({ source, labels }) => source === `own-${language}` && labels.scope === "out",
+      );
+      expect(outside.length, language).toBeGreaterThan(100);
+      for (const { labels } of outside) expect(labels).toEqual({ scope: "out" });
     }
   });
 
