@@ -2,7 +2,7 @@
 import type { TrainOptions } from "./train.ts";
 
 /** How many messages one written line becomes. */
-export const sampleVariants = 20;
+export const sampleVariants = 12;
 
 export const defaultOptions: TrainOptions = {
   name: "default",
