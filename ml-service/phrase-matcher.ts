@@ -17,11 +17,15 @@ interface Step {
 /** Is told the value of a phrase and where it ends. */
 export type OnFound = (value: number, end: number) => void;
 
-/** A text as `wordsOf` gives it: words with a space before, between and behind. Valid until the next call. */
+/** A text as words with a space before, between and behind. Valid until the reader's next call. */
 export interface Words {
   readonly codes: Uint16Array;
+  /** 1 where a word begins that punctuation parts from the one before, else 0. */
+  readonly parted: Uint8Array;
   readonly length: number;
 }
+
+export type PhraseMatcher = ReturnType<typeof createPhraseMatcher>;
 
 /**
  * Words of a phrase: letters and digits, with stars at their ends, lone stars and number signs.
@@ -96,22 +100,38 @@ export function createPhraseMatcher() {
   };
 }
 
-/** @returns a function that cuts text into words, into a buffer of its own */
+/** @returns a function that cuts text into words, into buffers of its own */
 export function createWordReader(): (normal: string) => Words {
   let codes = new Uint16Array(0);
+  let parted = new Uint8Array(0);
   return (normal) => {
-    if (codes.length < normal.length + 2) codes = new Uint16Array(normal.length + 2);
+    if (codes.length < normal.length + 2) {
+      codes = new Uint16Array(normal.length + 2);
+      parted = new Uint8Array(normal.length + 2);
+    }
     codes[0] = space;
     let length = 1;
+    let isParted = 0;
     for (let at = 0; at < normal.length; at += 1) {
       const code = normal.charCodeAt(at);
-      if (isWordCode(code)) codes[length++] = code === 0x451 ? 0x435 : code;
-      else if (codes[length - 1] !== space) codes[length++] = space;
+      if (isWordCode(code)) {
+        parted[length] = isParted;
+        isParted = 0;
+        codes[length++] = code === 0x451 ? 0x435 : code;
+      } else {
+        if (code !== space && partings.includes(code)) isParted = 1;
+        if (codes[length - 1] !== space) {
+          parted[length] = 0;
+          codes[length++] = space;
+        }
+      }
     }
     if (codes[length - 1] !== space) codes[length++] = space;
-    return { codes, length };
+    return { codes, parted, length };
   };
 }
+
+const partings = Array.from(".,!?;:()\n–—", (mark) => mark.charCodeAt(0));
 
 /** Where the word ends that a place lies in. */
 export function endOfWord(codes: Uint16Array, at: number): number {

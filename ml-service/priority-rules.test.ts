@@ -66,6 +66,10 @@ describe("the built-in priority rules", () => {
   test("are heard beside a negation", () => {
     expect(raise("Nicht dringend, aber bis morgen bitte").rules).toEqual(["deadline"]);
     expect(raise("No! Urgent!").rules).toEqual(["said-urgent"]);
+    expect(raise("Der Drucker druckt nicht, dringend!").rules).toEqual(["said-urgent"]);
+    expect(raise("It does not. Emergency!").rules).toEqual(["said-urgent"]);
+    expect(raise("a, b, c, d, e, f, g").rules).toEqual([]);
+    expect(raise("not so urgent").rules).toEqual([]);
   });
 
   test("take the highest priority where several fire", () => {

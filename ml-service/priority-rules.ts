@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import { type ClassifierSettings, type RaisedPriority, raisedPriorities } from "./classify-schema.ts";
-import { createPhraseMatcher, createWordReader, endOfWord } from "./phrase-matcher.ts";
+import {
+  createPhraseMatcher,
+  createWordReader,
+  endOfWord,
+  type PhraseMatcher,
+  type Words,
+} from "./phrase-matcher.ts";
 
 /** A built-in rule, as `priority-rules.yaml` has it. */
 export interface PriorityRule {
@@ -30,7 +36,7 @@ export interface Raised {
   readonly rules: string[];
 }
 
-/** Directly before a phrase these turn it round: "not urgent", "nicht dringend", "не срочно". */
+/** Directly before a phrase, without punctuation between, these turn it round: "not urgent", "nicht dringend", "не срочно". */
 const negators = ["not", "isn t", "aren t", "never", "nicht", "kein*", "не"];
 /** These count as nothing said. What "no" belongs to cannot be told by its place: "No! Urgent!" */
 const cancelled = [
@@ -93,36 +99,9 @@ export function createPriorityRules(settings: ClassifierSettings = { rules: {}, 
   for (const phrase of cancelled) matcher.add(phrase, cancel);
   for (const [at, { phrases }] of rules.entries()) for (const phrase of phrases) matcher.add(phrase, at);
   const read = createWordReader();
-
-  function find(normal: string, fired: Set<number>): void {
-    const words = read(normal);
-    let negatedAt = 0;
-    let from = 1;
-    const found: number[] = [];
-    let last = 0;
-    let cancelEnd = 0;
-    const onFound = (value: number, end: number) => {
-      if (value === negator) negatedAt = end + 1;
-      else if (value === cancel) cancelEnd = Math.max(cancelEnd, end);
-      else {
-        found.push(value);
-        last = Math.max(last, end);
-      }
-    };
-    while (from < words.length) {
-      const isNegated = negatedAt === from;
-      found.length = last = cancelEnd = 0;
-      matcher.at(words, from, onFound);
-      const skipped = isNegated ? Math.max(last, cancelEnd) : cancelEnd;
-      if (skipped === 0) for (const value of found) fired.add(value);
-      from = (skipped || endOfWord(words.codes, from)) + 1;
-    }
-  }
-
   return {
     apply(normal, requester) {
-      const fired = new Set<number>();
-      find(normal, fired);
+      const fired = findRules(matcher, read(normal));
       const email = requester?.email?.toLowerCase();
       if (vipAt >= 0 && vips.size > 0 && email && isVip(email)) fired.add(vipAt);
       const firing = rules.filter((_, at) => fired.has(at));
@@ -130,6 +109,28 @@ export function createPriorityRules(settings: ClassifierSettings = { rules: {}, 
       return { raisesTo: raisedPriorities[height] ?? null, rules: firing.map(({ name }) => name) };
     },
   };
+}
+
+/** The places of the rules whose phrases stand in a text, unless they are turned round. */
+function findRules(matcher: PhraseMatcher, words: Words): Set<number> {
+  const fired = new Set<number>();
+  let negatedAt = 0;
+  for (let from = 1; from < words.length; ) {
+    const isNegated = negatedAt === from && words.parted[from] === 0;
+    const found: number[] = [];
+    let end = endOfWord(words.codes, from);
+    let isCancelled = isNegated;
+    matcher.at(words, from, (value, foundEnd) => {
+      const cancels = value === cancel && !words.parted.subarray(from + 1, foundEnd).includes(1);
+      if (value === negator) negatedAt = foundEnd + 1;
+      else if (value >= 0) found.push(value);
+      isCancelled ||= cancels;
+      if (cancels || isNegated) end = Math.max(end, foundEnd);
+    });
+    if (!isCancelled) for (const value of found) fired.add(value);
+    from = end + 1;
+  }
+  return fired;
 }
 
 /** Keeps each company's compiled rules until its settings change. */
