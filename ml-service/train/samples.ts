@@ -9,11 +9,15 @@ import { createRandom, hashText, pick, type Random } from "./random.ts";
 const languages = ["en", "ru", "de"] as const;
 /** The project's own messages are what a support desk gets; the other sets lend vocabulary. */
 const ownWeight = 2;
+/** Small talk in Russian and German is learnt from few lines, that in English from whole sets beside them. */
+const outsideWeight = 6;
 type Language = (typeof languages)[number];
 
 const words = z.array(z.string());
 const frameSchema = z.object({
   product: words,
+  device: words,
+  topic: words,
   when: words,
   greetings: words,
   fillers: words,
@@ -50,7 +54,8 @@ export function readSamples(folder: string, variants: number): Example[] {
       .flatMap((file) => readLines(join(folder, file)));
     for (const line of lines) {
       const random = createRandom(hashText(`${language} ${line.text}`));
-      const slots = { ...frames.slots, product: frames[language].product, when: frames[language].when };
+      const { product, device, topic, when } = frames[language];
+      const slots = { ...frames.slots, product, device, topic, when };
       for (let variant = 0; variant < variants; variant += 1) {
         const core = fill(random, expand(random, line.text), slots);
         examples.push(dress(random, frames[language], core, line, language, variant));
@@ -122,7 +127,7 @@ function dress(
     labels,
     group: `own ${language} ${line.text}`,
     source: `own-${language}`,
-    weight: ownWeight,
+    weight: line.labels ? ownWeight : outsideWeight,
   };
 }
 

@@ -6,7 +6,7 @@ export const sampleVariants = 12;
 
 export const defaultOptions: TrainOptions = {
   name: "default",
-  version: "1.0.0",
+  version: "1.1.0",
   bits: 17,
   stemBits: 18,
   epochs: 6,
@@ -15,5 +15,5 @@ export const defaultOptions: TrainOptions = {
   seed: 7,
   languages: ["en", "ru", "de"],
   calibrateOn: "own-",
-  precision: { type: 0.85, priority: 0.8, department: 0.85, scope: 0.9 },
+  precision: { type: 0.85, priority: 0.8, department: 0.9, scope: 0.9 },
 };
