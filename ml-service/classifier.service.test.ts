@@ -102,6 +102,10 @@ describe("the classifier service", () => {
     for (const text of [
       "tell me a joke",
       "play some jazz music in the kitchen",
+      "Расскажи какой-нибудь анекдот",
+      "Поздравляем, вы выиграли приз! Заберите подарок сегодня",
+      "Kennst du einen guten Witz?",
+      "Herzlichen Glückwunsch! Sie haben einen Gutschein gewonnen, jetzt Preis sichern!",
       "Het pakket is nog steeds niet bezorgd bij mijn buren",
     ]) {
       const { department, outOfScope } = await only(text);
