@@ -1,8 +1,8 @@
 /** What may stand in `hub.yaml` and in a company's file. The reference in `docs/reference/config.md` is made from here. */
 import { z } from "zod";
 import { secret } from "../plugins/contract/secret.ts";
-import { encoderSchema } from "./encoder-schema.ts";
 import { classifierSchema } from "./classifier-schema.ts";
+import { encoderSchema } from "./encoder-schema.ts";
 
 export const roles = ["api", "connectors", "pipeline", "ml"] as const;
 export type Role = (typeof roles)[number];

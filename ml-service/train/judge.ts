@@ -1,10 +1,9 @@
 /** Judges a model on examples it has not learnt from. */
 
-import type { Answer } from "../evaluate/answers.ts";
 import { createExtractor, normalise } from "../features.ts";
 import { columnsOf, type Model, probabilities, score } from "../model.ts";
 import type { Example } from "./examples.ts";
-import { type Figures, measure } from "./metrics.ts";
+import { type Answer, type Figures, measure } from "./metrics.ts";
 
 /** Figures by head, then by data set ("all" for all together). */
 export type Judgement = Record<string, Record<string, Figures>>;
