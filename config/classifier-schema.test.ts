@@ -16,7 +16,7 @@ describe("a company's classifier settings", () => {
 `,
     );
     const { companies } = await project.load();
-    expect(companies.get("acme")?.classifier).toEqual({
+    expect(companies.get("acme")?.classifier).toMatchObject({
       rules: {
         outage: "off",
         legal: { raisesTo: "urgent" },
@@ -28,7 +28,13 @@ describe("a company's classifier settings", () => {
 
   test("may be absent", async () => {
     const project = await makeProject({ [file]: "name: Acme\n" });
-    expect((await project.load()).companies.get("acme")?.classifier).toEqual({ rules: {}, vip: [] });
+    expect((await project.load()).companies.get("acme")?.classifier).toEqual({
+      labels: {},
+      risk: { type: 0.05, priority: 0.05, department: 0.05 },
+      llm: false,
+      rules: {},
+      vip: [],
+    });
   });
 
   test("are told apart by the company's digest", async () => {
@@ -62,7 +68,17 @@ describe("a company's classifier settings", () => {
       "  vip:\n    - a@b.example\n    - big.example\n",
       /:5: classifier.vip\[1\]: expected an e-mail address, or a/,
     ],
-    ["  labels: []\n", /:3: classifier.labels: there is no such field/],
+    ["  models: []\n", /:3: classifier.models: there is no such field/],
+    [
+      "  labels:\n    department: { a: 'All of it.' }\n",
+      /:4: classifier.labels.department: expected two labels/,
+    ],
+    [
+      "  labels:\n    department: { cards: 'Lost and stolen cards.', other: x }\n",
+      /:4: classifier.labels.department.other: expected a sentence/,
+    ],
+    ["  labels:\n    priority: {}\n", /:4: classifier.labels.priority: there is no such field/],
+    ["  risk: { type: 2 }\n", /:3: classifier.risk.type: /],
   ])("%j is a mistake at its line", async (classifier, mistake) => {
     const mistakes = await (await projectOf(classifier)).mistakes();
     expect(mistakes).toEqual([expect.stringMatching(mistake)]);

@@ -47,7 +47,56 @@ const rules = z
     }
   });
 
+const label = z
+  .string()
+  .max(100)
+  .regex(/^\S(.*\S)?$/u, { error: "expected a label without spaces around it" });
+
+const ownLabels = (standard: string) =>
+  z
+    .record(
+      label,
+      z
+        .string()
+        .min(10, { error: "expected a sentence that says what belongs here" })
+        .max(500)
+        .describe("What belongs there."),
+    )
+    .refine((entries) => Object.keys(entries).length >= 2, { error: "expected two labels at least" })
+    .refine((entries) => Object.keys(entries).length <= 200, { error: "expected 200 labels at most" })
+    .optional()
+    .describe(
+      `By label, a sentence that says what belongs there: until agents' corrections teach the classifier, it goes by these. Default: ${standard}.`,
+    );
+
+const risk = (head: string) =>
+  z
+    .number()
+    .min(0.005)
+    .max(0.5)
+    .default(0.05)
+    .describe(`The largest share of wrong ones among ${head} that are applied.`);
+
 export const classifierSchema = z.strictObject({
+  labels: z
+    .strictObject({
+      type: ownLabels("question, incident, problem, request, complaint"),
+      department: ownLabels("a dozen departments, such as billing, shipping and technical"),
+    })
+    .prefault({})
+    .describe("Your own labels, in place of the default ones."),
+  risk: z
+    .strictObject({ type: risk("types"), priority: risk("priorities"), department: risk("departments") })
+    .prefault({})
+    .describe(
+      "What the classifier promises of the labels it gives by itself, once it has learnt from your corrections: where it cannot keep that, it abstains and says so.",
+    ),
+  llm: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Ask the drafter's LLM for labels where the classifier abstains. It may only choose among your labels.",
+    ),
   rules: rules
     .default({})
     .describe(

@@ -17,8 +17,15 @@ export const classifyItemSchema = z.object({
 /** To what a rule may raise a priority, rising. */
 export const raisedPriorities = ["normal", "high", "urgent"] as const;
 
+/** Label and description. */
+const labels = z.record(z.string(), z.string());
+
 /** What a company's file says under `classifier:`. */
 export const classifierSettingsSchema = z.object({
+  /** The company's own labels, in place of the default ones. */
+  labels: z.object({ type: labels.optional(), department: labels.optional() }).default({}),
+  /** By head: the largest share of wrong labels among those that are applied. */
+  risk: z.record(z.string(), z.number()).default({}),
   /** By name: a change of a built-in rule, or a rule of the company's own. */
   rules: z.record(
     z.string(),
@@ -65,7 +72,7 @@ export const classifyResponseSchema = z.object({ results: z.array(classifiedSche
 
 export type ClassifyItem = z.output<typeof classifyItemSchema>;
 /** What a company's file says under `classifier:`. */
-export type ClassifierSettings = z.output<typeof classifierSettingsSchema>;
+export type ClassifierSettings = z.input<typeof classifierSettingsSchema>;
 export type RaisedPriority = (typeof raisedPriorities)[number];
 export type ClassifyRequest = z.input<typeof classifyRequestSchema>;
 export type Prediction = z.output<typeof predictionSchema>;

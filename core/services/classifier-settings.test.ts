@@ -1,5 +1,7 @@
 /** A company's own priority rules, on a whole hub: from its file to the labels of a message. */
+
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { classifierSchema } from "../../config/classifier-schema.ts";
 import { request, startTestHub, type TestHub, testKey, until } from "../testing/hub.ts";
 
 let hub: TestHub;
@@ -35,6 +37,6 @@ test("a company's rules and VIPs raise priorities, and a change of them counts f
 
   const company = hub.node.directory.get("acme");
   if (!company) throw new Error("acme is not there");
-  hub.node.directory.replace("acme", { ...company, classifier: { rules: {}, vip: [] } });
+  hub.node.directory.replace("acme", { ...company, classifier: classifierSchema.parse({}) });
   expect(await reasonsFor("3", "Batch 42 smells", "a@big.example")).toEqual([]);
 });

@@ -1,4 +1,5 @@
 /** Companies for tests that need no config files. */
+import { classifierSchema } from "../../config/classifier-schema.ts";
 import { type CompanyDirectory, createCompanyDirectory } from "../../config/directory.ts";
 import { drafterSchema } from "../../config/schema.ts";
 import type { Company, ConnectorInstance } from "../../config/types.ts";
@@ -22,7 +23,7 @@ export function testCompany(id: string, connectors: ConnectorInstance[] = []): C
     demo: false,
     keys: [],
     drafter: drafterSchema.parse({}),
-    classifier: { rules: {}, vip: [] },
+    classifier: classifierSchema.parse({}),
     knowledgeDir: "/nowhere",
     macrosDir: "/nowhere",
     connectors: new Map(connectors.map((connector) => [connector.instance, connector])),
