@@ -75,7 +75,7 @@ describe("a company's classifier settings", () => {
     ],
     [
       "  labels:\n    department: { cards: 'Lost and stolen cards.', other: x }\n",
-      /:4: classifier.labels.department.other: expected a sentence/,
+      /:4: classifier.labels.department.other: expected at least 10 characters/,
     ],
     ["  labels:\n    priority: {}\n", /:4: classifier.labels.priority: there is no such field/],
     ["  risk: { type: 2 }\n", /:3: classifier.risk.type: /],

@@ -58,7 +58,7 @@ const ownLabels = (standard: string) =>
       label,
       z
         .string()
-        .min(10, { error: "expected a sentence that says what belongs here" })
+        .min(10)
         .max(500)
         .describe("What belongs there."),
     )
