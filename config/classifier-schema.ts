@@ -54,14 +54,7 @@ const label = z
 
 const ownLabels = (standard: string) =>
   z
-    .record(
-      label,
-      z
-        .string()
-        .min(10)
-        .max(500)
-        .describe("What belongs there."),
-    )
+    .record(label, z.string().min(10).max(500).describe("What belongs there."))
     .refine((entries) => Object.keys(entries).length >= 2, { error: "expected two labels at least" })
     .refine((entries) => Object.keys(entries).length <= 200, { error: "expected 200 labels at most" })
     .optional()

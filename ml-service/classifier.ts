@@ -3,17 +3,11 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Classified, ClassifyItem, Prediction } from "./classify-schema.ts";
 import { createExtractor, normalise } from "./features.ts";
 import { detectLanguage } from "./language.ts";
-import {
-  columnsOf,
-  knownShare,
-  loadModel,
-  type Model,
-  ModelError,
-  type ModelHead,
-  probabilities,
-  score,
-} from "./model.ts";
+import { loadModel, type Model, type ModelHead } from "./model.ts";
+import { ModelError } from "./model-error.ts";
 import { createPriorityRules, type PriorityRules, type Raised } from "./priority-rules.ts";
+import { createScorer, familiarityOf, knownShare, outsideness, probabilities } from "./score.ts";
+import { shippedVectors } from "./word-vectors.ts";
 
 /** After so many items other work gets its turn: 32 of 600 characters take a few milliseconds. */
 const itemsPerTurn = 32;
@@ -63,19 +57,26 @@ export function classifierOf(model: Model, options: ClassifierOptions = {}): Cla
       throw new ModelError(`the model ${header.name} has no head "${name}": train it again`);
   }
   const extract = createExtractor(header.bits);
-  const logits = new Float64Array(columnsOf(header));
+  const score = createScorer(model, header.vectors ? shippedVectors() : null);
   const name = `${header.name}@${header.version}`;
+
+  /** By the head that small talk has taught, or else by how familiar the text looks. */
+  function outsideOf(logits: Float64Array, scope: Float64Array | null): number | null {
+    if (scope) return scope[1] ?? null;
+    if (header.familiarity.length === 0) return null;
+    return outsideness(familiarityOf(logits, header.heads), header.familiarity);
+  }
 
   function classifyOne(item: ClassifyItem): Classified {
     const normal = normalise(item.subject, item.text);
     const features = extract(normal);
-    score(model, features, logits);
+    const logits = score(features);
     const known = knownShare(model, features);
     const chances = (head: string) => {
       const place = heads.get(head);
       return place ? probabilities(logits, place.from, place.head) : null;
     };
-    const outside = chances("scope")?.[1] ?? null;
+    const outside = outsideOf(logits, chances("scope"));
     const unknown = known < leastKnown;
     const language = detectLanguage(normal);
     const doubts: string[] = [];

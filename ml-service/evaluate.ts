@@ -15,6 +15,7 @@ import { readSamples } from "./train/samples.ts";
 import { type Mapping, readCsv, readMapping, readSets } from "./train/sets.ts";
 import { sampleVariants } from "./train/settings.ts";
 import { partOf } from "./train/train.ts";
+import { shippedVectors } from "./word-vectors.ts";
 
 const { values } = parseArgs({
   options: {
@@ -38,7 +39,8 @@ async function heldOut(): Promise<void> {
   const { examples, missing } = readSets(values.data, mapping);
   if (missing.length > 0) console.log(`not in ${values.data}: ${missing.join(", ")}`);
   const kept = [...own, ...examples].filter(({ group }) => partOf(group) === "test");
-  for (const [head, bySource] of Object.entries(judge(model, kept))) print(`held out: ${head}`, bySource);
+  for (const [head, bySource] of Object.entries(judge(model, kept, shippedVectors())))
+    print(`held out: ${head}`, bySource);
   const results = await classify(kept.map(({ text }) => ({ subject: null, text })));
   const scored = kept.flatMap(({ labels }, at) => {
     const score = results[at]?.outOfScope ?? null;

@@ -12,6 +12,8 @@ const prefixLength = 5;
 /** Words say more than pieces of words, and there are five times fewer of them. */
 const wordWeight = 1.6;
 
+const wordSeed = 0x811c9dc5;
+
 const letter = 1;
 const digit = 2;
 const mark = 3;
@@ -29,6 +31,17 @@ export interface Features {
   stemCount: number;
   /** Hashes of the first five letters of each word of three letters or more, for telling known words from noise. */
   readonly stems: Int32Array;
+  /** How many entries of `words` are set. */
+  wordCount: number;
+  /** Hashes of the words, in their order; see `hashWord`. */
+  readonly words: Int32Array;
+}
+
+/** @returns the hash that `words` has for a word, which must be normalised and without marks */
+export function hashWord(word: string): number {
+  let hash = wordSeed;
+  for (let at = 0; at < word.length; at += 1) hash = mix(hash, word.charCodeAt(at));
+  return finish(hash);
 }
 
 /** @returns the text as it is hashed: at most `maxTextLength` units, NFKC, lower case. */
@@ -55,8 +68,10 @@ export function createExtractor(bits: number): (normal: string) => Features {
     values: new Float32Array(maxFeatures),
     stemCount: 0,
     stems: new Int32Array(maxTextLength),
+    wordCount: 0,
+    words: new Int32Array(maxTextLength),
   };
-  const { indices, values, stems } = features;
+  const { indices, values, stems, words } = features;
 
   function add(hash: number, weight: number): void {
     const index = finish(hash) & mask;
@@ -71,8 +86,9 @@ export function createExtractor(bits: number): (normal: string) => Features {
 
   /** Adds the word in `word[1..length]`; returns its hash, which the next word's bigram needs. */
   function addWord(length: number, previous: number): number {
-    let hash = 0x811c9dc5;
+    let hash = wordSeed;
     for (let at = 1; at <= length; at += 1) hash = mix(hash, word[at] as number);
+    words[features.wordCount++] = finish(hash);
     add(hash, wordWeight);
     if (previous !== 0) add(mix(mix(previous, 0x20), hash), wordWeight);
     if (length < 2) return hash;
@@ -127,6 +143,7 @@ export function createExtractor(bits: number): (normal: string) => Features {
   return (normal) => {
     features.count = 0;
     features.stemCount = 0;
+    features.wordCount = 0;
     scan(normal);
     let squares = 0;
     for (let at = 0; at < features.count; at += 1) {

@@ -3,17 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { copyFeatures, createExtractor, normalise } from "./features.ts";
-import {
-  columnsOf,
-  decodeModel,
-  encodeModel,
-  loadModel,
-  ModelError,
-  probabilities,
-  saveModel,
-  score,
-} from "./model.ts";
+import { decodeModel, encodeModel, loadModel, saveModel } from "./model.ts";
+import { ModelError } from "./model-error.ts";
+import { createScorer, familiarityOf, outsideness, probabilities } from "./score.ts";
 import { trainSmall } from "./train/small-model.ts";
+import { shippedVectors } from "./word-vectors.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "model-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -26,11 +20,7 @@ describe("a model's file", () => {
     const again = loadModel(path);
     expect(encodeModel(again).equals(encodeModel(model))).toBe(true);
     const features = createExtractor(model.header.bits)(normalise(null, "Where is my parcel?"));
-    const [before, after] = [model, again].map((one) => {
-      const logits = new Float64Array(columnsOf(one.header));
-      score(one, features, logits);
-      return logits;
-    });
+    const [before, after] = [model, again].map((one) => createScorer(one, shippedVectors())(features));
     expect(after).toEqual(before);
     expect(copyFeatures(features).indices.length).toBeGreaterThan(10);
   });
@@ -59,9 +49,9 @@ describe("a model's file", () => {
 
   test("gives finite probabilities that add up to one, for any text", () => {
     const extract = createExtractor(model.header.bits);
-    const logits = new Float64Array(columnsOf(model.header));
+    const score = createScorer(model, shippedVectors());
     for (const text of ["", "a".repeat(10_000), "Где заказ?", "🙂"]) {
-      score(model, extract(normalise(null, text)), logits);
+      const logits = score(extract(normalise(null, text)));
       let from = 0;
       for (const head of model.header.heads) {
         const chances = probabilities(logits, from, head);
@@ -69,5 +59,26 @@ describe("a model's file", () => {
         from += head.labels.length;
       }
     }
+  });
+});
+
+describe("a scorer", () => {
+  test("refuses a model that was trained with other word vectors", () => {
+    expect(() => createScorer(model, null)).toThrow(/other word vectors: train it again/);
+  });
+
+  test("finds text of another kind less familiar than that of a support desk", () => {
+    const extract = createExtractor(model.header.bits);
+    const score = createScorer(model, shippedVectors());
+    const outside = (text: string) =>
+      outsideness(
+        familiarityOf(score(extract(normalise(null, text))), model.header.heads),
+        model.header.familiarity,
+      );
+    expect(outside("qwzx vrtk plmn xxyyzz")).toBeGreaterThan(0.9);
+    expect(outside("Where is my parcel? It should have come on Monday.")).toBeLessThan(0.9);
+    expect(outsideness(-1e9, [1, 2, 3])).toBe(1);
+    expect(outsideness(1e9, [1, 2, 3])).toBe(0);
+    expect(outsideness(2, [1, 2, 3])).toBeCloseTo(0.5, 9);
   });
 });

@@ -28,7 +28,7 @@ const tickets = [
 
 test("prints a report with what was left out and which labels are unknown", async () => {
   const { code, output } = await run("--data", await write("tickets.csv", tickets));
-  expect(output).toContain("# How good default@1.1.0 is on tickets.csv");
+  expect(output).toContain("# How good default@2.0.0 is on tickets.csv");
   expect(output).toContain("1 row was left out (line 4: more or fewer columns than the heading).");
   expect(output).toMatch(/department: labels that the model does not have count as wrong: Kundendienst 1/);
   expect(output).toMatch(/\| type +\| +3 \|/);

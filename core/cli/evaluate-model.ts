@@ -11,7 +11,8 @@ import {
   readLabelledFile,
 } from "../../ml-service/evaluate/labelled-file.ts";
 import { renderMarkdown } from "../../ml-service/evaluate/markdown.ts";
-import { loadModel, type Model, ModelError } from "../../ml-service/model.ts";
+import { loadModel, type Model } from "../../ml-service/model.ts";
+import { ModelError } from "../../ml-service/model-error.ts";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
 
 export interface EvaluateModelOptions {

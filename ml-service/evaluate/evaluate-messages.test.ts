@@ -94,7 +94,7 @@ describe("a report", () => {
 
 test("Markdown has tables that no label can break out of", () => {
   const markdown = renderMarkdown(report);
-  expect(markdown).toMatch(/^# How good small@1.1.0 is on tickets \\<1\\>.csv\n\n60 labelled messages/);
+  expect(markdown).toMatch(/^# How good small@2.0.0 is on tickets \\<1\\>.csv\n\n60 labelled messages/);
   expect(markdown).toContain("| department ");
   expect(markdown).not.toContain("\u0007");
   const row = markdown.split("\n").find((line) => line.startsWith("| \\<img"));
@@ -127,7 +127,7 @@ describeWith("chromium", "the page of a report", (chromium) => {
     const requests: string[] = [];
     page.on("request", (request) => requests.push(request.url()));
     await page.setContent(html());
-    expect(await page.title()).toBe("How good small@1.1.0 is on tickets <1>.csv");
+    expect(await page.title()).toBe("How good small@2.0.0 is on tickets <1>.csv");
     expect(await page.locator("img, script, a").count()).toBe(0);
     expect(await page.getByRole("img", { name: "department: confusion of labels" }).count()).toBe(1);
     // Three for the head that was judged, and one curve for each that was learnt.

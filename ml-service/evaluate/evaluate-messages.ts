@@ -1,7 +1,8 @@
 /** Judges a classifier by labelled messages, wherever they come from: a file, or a company's own history. */
 import type { Classifier } from "../classifier.ts";
 import { groupNearDuplicates } from "../train/groups.ts";
-import { defaultOptions } from "../train/settings.ts";
+import { learner } from "../train/settings.ts";
+import { shippedVectors } from "../word-vectors.ts";
 import { type JudgedMessages, judgeMessages } from "./judge-messages.ts";
 import type { LabelledMessage } from "./labelled-file.ts";
 import { type LearningCurve, learningCurve } from "./learning-curve.ts";
@@ -57,13 +58,12 @@ function drawCurve(
   groups: readonly number[],
   options: EvaluateOptions,
 ): Promise<LearningCurve> {
-  const { bits, epochs, rate, l2, seed } = defaultOptions;
   return learningCurve<LabelledMessage>({
     examples: messages.map((message, at) => ({ ...message, group: String(groups[at]) })),
     sizes: curveSizes,
     repeats: curveRepeats,
-    seed,
-    trainAndAnswer: createHeadTrainer({ bits, epochs, rate, l2 }),
+    seed: learner.seed,
+    trainAndAnswer: createHeadTrainer({ ...learner, vectors: shippedVectors() }),
     asIs: async (test) => (await judgeMessages(test, options)).answers,
     ...(options.signal ? { signal: options.signal } : {}),
   });

@@ -1,5 +1,6 @@
 /** Learning curves: the same test part, nested samples, and no near-duplicate on both sides. */
 import { expect, test } from "vitest";
+import { learner } from "../train/settings.ts";
 import { learningCurve } from "./learning-curve.ts";
 import { createHeadTrainer, type LabelledText } from "./train-heads.ts";
 
@@ -107,7 +108,7 @@ test("heads with a company's own labels are learnt, the better the more there is
       group: `${label} ${at}`,
     })),
   );
-  const options = { bits: 10, epochs: 4, rate: 0.2, l2: 1e-4 };
+  const options = { ...learner, bits: 10, hidden: 8, vectors: null };
   const trainAndAnswer = createHeadTrainer<LabelledText>(options);
   const curve = await learningCurve({ examples, sizes: [2], repeats: 3, seed: 1, trainAndAnswer });
   const [few, many] = curve.heads[0]?.points ?? [];

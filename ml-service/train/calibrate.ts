@@ -1,5 +1,5 @@
 /** Makes confidences honest: one temperature for each head, and the confidence under which it abstains. */
-import { softmax } from "../model.ts";
+import { softmax } from "../score.ts";
 
 export interface Judged {
   readonly logits: Float64Array;

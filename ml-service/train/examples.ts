@@ -1,5 +1,6 @@
 /** What the trainer learns from: a text, the labels that are known of it, and the group that it must not be parted from. */
 export interface Example {
+  readonly subject?: string | null;
   readonly text: string;
   /** Label by head; a head that is not named here learns nothing from this example. */
   readonly labels: Readonly<Record<string, string>>;

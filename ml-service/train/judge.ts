@@ -1,20 +1,18 @@
 /** Judges a model on examples it has not learnt from. */
-
-import { createExtractor, normalise } from "../features.ts";
-import { columnsOf, type Model, probabilities, score } from "../model.ts";
+import type { Model } from "../model.ts";
+import { probabilities } from "../score.ts";
+import type { WordVectors } from "../word-vectors.ts";
 import type { Example } from "./examples.ts";
 import { type Answer, type Figures, measure } from "./metrics.ts";
+import { scoreAll } from "./train.ts";
 
 /** Figures by head, then by data set ("all" for all together). */
 export type Judgement = Record<string, Record<string, Figures>>;
 
 /** The model's bare word, without rules and without the check for unknown words. */
-export function judge(model: Model, examples: readonly Example[]): Judgement {
-  const extract = createExtractor(model.header.bits);
-  const logits = new Float64Array(columnsOf(model.header));
+export function judge(model: Model, examples: readonly Example[], vectors: WordVectors | null): Judgement {
   const answers = new Map<string, Map<string, Answer[]>>();
-  for (const example of examples) {
-    score(model, extract(normalise(null, example.text)), logits);
+  for (const { example, logits } of scoreAll(model, examples, vectors)) {
     let from = 0;
     for (const head of model.header.heads) {
       const right = example.labels[head.name];

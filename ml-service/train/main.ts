@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { labels } from "../labels.ts";
 import { saveModel } from "../model.ts";
+import { shippedVectors } from "../word-vectors.ts";
 import type { Example } from "./examples.ts";
 import { judge } from "./judge.ts";
 import type { Figures } from "./metrics.ts";
 import { readSamples } from "./samples.ts";
 import { type Mapping, readMapping, readSets } from "./sets.ts";
-import { defaultOptions, sampleVariants } from "./settings.ts";
-import { partOf, train } from "./train.ts";
+import { defaultCalibration, defaultOptions, sampleVariants } from "./settings.ts";
+import { calibrate, partOf, train } from "./train.ts";
 
 const { values } = parseArgs({
   options: {
@@ -25,18 +26,19 @@ const own = readSamples(join(import.meta.dirname, "samples"), sampleVariants);
 const { examples: open, missing } = readSets(values.data, mapping);
 if (missing.length > 0) console.warn(`not in ${values.data}, so trained without: ${missing.join(", ")}`);
 const examples = [...own, ...open];
-const model = train(examples, defaultOptions);
+const parts = Map.groupBy(examples, ({ group }) => partOf(group));
+const vectors = shippedVectors();
+const trained = train(parts.get("train") ?? [], { ...defaultOptions, vectors });
+const model = calibrate(trained, parts.get("calibrate") ?? [], { ...defaultCalibration, vectors });
 saveModel(values.out, model);
-const judgement = judge(
-  model,
-  examples.filter(({ group }) => partOf(group) === "test"),
-);
+const judgement = judge(model, parts.get("test") ?? [], vectors);
 const manifest = {
   name: defaultOptions.name,
   version: defaultOptions.version,
   labels,
   data: describeData(examples, mapping),
-  options: { ...defaultOptions, languages: defaultOptions.languages.join(" ") },
+  options: { ...defaultOptions, labels: undefined, languages: defaultOptions.languages.join(" ") },
+  precision: defaultCalibration.precision,
   heads: model.header.heads.map(({ name, temperature, threshold }) => ({ name, temperature, threshold })),
   dataHash: model.header.dataHash,
   heldOut: judgement,

@@ -1,29 +1,49 @@
-/** Trains a whole model from examples: split, heads, quantising, calibration. Same examples and seed, same bytes. */
+/** Trains a model from examples: features, network, rounding, calibration. Same examples and seed, same bytes. */
 import { createHash } from "node:crypto";
-import { copyFeatures, createExtractor, normalise } from "../features.ts";
-import { headLabels } from "../labels.ts";
-import { addStem, columnsOf, type Model, type ModelHead, score } from "../model.ts";
+import { copyFeatures, createExtractor, type Features, normalise } from "../features.ts";
+import type { Model, ModelHead } from "../model.ts";
+import { addStem, createScorer, familiarityOf } from "../score.ts";
+import type { WordVectors } from "../word-vectors.ts";
 import { fitTemperature, fitThreshold, type Judged } from "./calibrate.ts";
 import type { Example, Part } from "./examples.ts";
-import { fit, type Point, quantise, type Vector } from "./fit.ts";
+import {
+  createNetwork,
+  type FitOptions,
+  fit,
+  type Network,
+  type Point,
+  quantise,
+  type Vector,
+} from "./fit.ts";
 import { hashText } from "./random.ts";
 
-export interface TrainOptions {
+export interface TrainOptions extends Omit<FitOptions, "epochs"> {
   readonly name: string;
   readonly version: string;
+  /** The heads and their labels, in the order in which the model keeps them. */
+  readonly labels: Readonly<Record<string, readonly string[]>>;
   readonly bits: number;
   readonly stemBits: number;
-  readonly epochs: number;
-  readonly rate: number;
-  readonly l2: number;
-  readonly seed: number;
-  /** ISO 639-1 of the languages that the examples cover well. */
+  readonly hidden: number;
+  /** Default: see `epochsFor`. */
+  readonly epochs?: number;
+  /** A feature that fewer texts have gets no weights. Default: 2, and 1 where there are few texts. */
+  readonly leastTexts?: number;
+  readonly vectors: WordVectors | null;
+  /** ISO 639-1 of the languages that the examples cover well; empty for any. */
   readonly languages: readonly string[];
-  /** Sources whose names begin so count tenfold in calibration: they are most like what a support desk gets. */
-  readonly calibrateOn: string;
+}
+
+export interface CalibrateOptions {
+  readonly vectors: WordVectors | null;
   /** Precision wanted of the answers that are given, by head. */
   readonly precision: Readonly<Record<string, number>>;
+  /** How much an example counts. Default: all the same. */
+  weightOf?(example: Example): number;
 }
+
+/** With fewer texts than this, a feature of one text counts too. */
+const fewTexts = 2_000;
 
 /** Which part a group belongs to: 8 in 10 train, 1 calibrates, 1 is kept for judging. */
 export function partOf(group: string): Part {
@@ -34,117 +54,162 @@ export function partOf(group: string): Part {
 /** SHA-256 over texts and labels, in order. */
 export function hashExamples(examples: readonly Example[]): string {
   const hash = createHash("sha256");
-  for (const { text, labels, weight } of examples) hash.update(`${JSON.stringify([text, labels, weight])}\n`);
+  for (const { subject, text, labels, weight } of examples) {
+    hash.update(`${JSON.stringify([subject ?? null, text, labels, weight])}\n`);
+  }
   return hash.digest("hex");
 }
 
-/** Trains on the examples whose part is "train" and calibrates on those whose part is "calibrate". */
+/** Many looks at few texts, few looks at many. */
+export function epochsFor(texts: number): number {
+  return Math.min(20, Math.max(5, Math.round(100_000 / Math.max(1, texts))));
+}
+
+/**
+ * Trains on all the examples. The model is not calibrated: temperature 1, threshold 0.
+ * @throws Error where an example has a label that is not among those of its head
+ */
 export function train(examples: readonly Example[], options: TrainOptions): Model {
-  const extract = createExtractor(options.bits);
-  const stems = new Uint8Array(2 ** options.stemBits / 8);
-  const parts = { train: [] as Prepared[], calibrate: [] as Prepared[], test: [] as Prepared[] };
-  for (const example of examples) {
-    const part = partOf(example.group);
-    const features = extract(normalise(null, example.text));
+  const { hidden, vectors, labels } = options;
+  const read = readTexts(examples, options);
+  const kept = bucketsOf(
+    read.vectors,
+    2 ** options.bits,
+    options.leastTexts ?? (examples.length < fewTexts ? 1 : 2),
+  );
+  const points = examples.map((example, at) => pointOf(example, labels, read.vectors[at] as Raw, kept.rowOf));
+  const heads = Object.values(labels).map((names) => names.length);
+  const dimensions = vectors?.dimensions ?? 0;
+  const network = createNetwork(kept.buckets.length, heads, { hidden, dimensions, seed: options.seed });
+  fit(network, points, { ...options, epochs: options.epochs ?? epochsFor(points.length) });
+  return toModel(network, kept.buckets, read.stems, hashExamples(examples), options);
+}
+
+interface Raw {
+  readonly indices: Int32Array;
+  readonly values: Float32Array;
+  readonly meaning: Float32Array;
+}
+
+function readTexts(examples: readonly Example[], { bits, stemBits, vectors }: TrainOptions) {
+  const extract = createExtractor(bits);
+  const stems = new Uint8Array(2 ** stemBits / 8);
+  const raw = examples.map(({ subject, text, labels }): Raw => {
+    const features = extract(normalise(subject ?? null, text));
     // A stem that only small talk knows does not make a text familiar to the heads that matter.
-    if (part === "train" && example.labels.scope !== "out") {
+    if (labels.scope !== "out") {
       for (let at = 0; at < features.stemCount; at += 1) addStem(stems, features.stems[at] as number);
     }
-    parts[part].push({ example, vector: copyFeatures(features) });
+    const meaning = new Float32Array(vectors?.dimensions ?? 0);
+    vectors?.embed(features, meaning);
+    return { ...copyFeatures(features), meaning };
+  });
+  return { vectors: raw, stems };
+}
+
+/** The buckets that get weights: those of features that enough texts have. */
+function bucketsOf(vectors: readonly Raw[], count: number, leastTexts: number) {
+  const texts = new Uint32Array(count);
+  for (const { indices } of vectors) {
+    for (const bucket of indices) texts[bucket] = (texts[bucket] as number) + 1;
   }
-  const heads = Object.entries(headLabels).map(([name, labels], at) => {
-    const points = pointsOf(parts.train, name, labels);
-    const trained = fit(points, {
-      buckets: 2 ** options.bits,
-      labels: labels.length,
-      epochs: options.epochs,
-      rate: options.rate,
-      l2: options.l2,
-      seed: options.seed + at,
-    });
-    const { scale, rounded } = quantise(trained.weights, labels.length);
-    const head: ModelHead = {
-      name,
-      labels: [...labels],
-      temperature: 1,
-      threshold: 0,
-      bias: [...trained.bias],
-      scale,
-    };
-    return { head, rounded };
+  const rowOf = new Int32Array(count).fill(-1);
+  const buckets: number[] = [];
+  texts.forEach((seen, bucket) => {
+    if (seen < leastTexts) return;
+    rowOf[bucket] = buckets.length;
+    buckets.push(bucket);
   });
-  const model = assemble(heads, stems, examples, options);
-  return calibrate(model, parts.calibrate, options);
+  return { buckets: Int32Array.from(buckets), rowOf };
 }
 
-interface Prepared {
-  readonly example: Example;
-  readonly vector: Vector;
-}
-
-function pointsOf(prepared: readonly Prepared[], head: string, labels: readonly string[]): Point[] {
-  return prepared.flatMap(({ example, vector }) => {
+function pointOf(example: Example, labels: TrainOptions["labels"], raw: Raw, rowOf: Int32Array): Point {
+  const right = Object.entries(labels).map(([head, names]) => {
     const name = example.labels[head];
-    if (name === undefined) return [];
-    const label = labels.indexOf(name);
-    if (label < 0) throw new Error(`"${name}" is not a label of ${head}: ${example.text.slice(0, 60)}`);
-    return [{ vector, label, weight: example.weight }];
+    const at = name === undefined ? -1 : names.indexOf(name);
+    if (name !== undefined && at < 0) {
+      throw new Error(`"${name}" is not a label of ${head}: ${example.text.slice(0, 60)}`);
+    }
+    return at;
   });
+  const has = Array.from(raw.indices, (bucket) => (rowOf[bucket] as number) >= 0);
+  const vector: Vector = {
+    indices: raw.indices.filter((_, at) => has[at]).map((bucket) => rowOf[bucket] as number),
+    values: raw.values.filter((_, at) => has[at]),
+    meaning: raw.meaning,
+  };
+  return { vector, labels: Int16Array.from(right), weight: example.weight };
 }
 
-/** Puts the heads' weights side by side, bucket by bucket. */
-function assemble(
-  heads: { head: ModelHead; rounded: Int8Array }[],
+function toModel(
+  network: Network,
+  buckets: Int32Array,
   stems: Uint8Array,
-  examples: readonly Example[],
+  dataHash: string,
   options: TrainOptions,
 ): Model {
-  const header = {
-    name: options.name,
-    version: options.version,
-    languages: [...options.languages],
-    dataHash: hashExamples(examples),
-    bits: options.bits,
-    stemBits: options.stemBits,
-    bodyHash: "",
-    heads: heads.map(({ head }) => head),
+  const { name, version, languages, bits, stemBits, hidden, vectors } = options;
+  const { scales, rounded } = quantise(network.weights, network.bias.length);
+  const heads = Object.entries(options.labels).map(
+    ([head, labels]): ModelHead => ({ name: head, labels: [...labels], temperature: 1, threshold: 0 }),
+  );
+  return {
+    header: {
+      ...{ name, version, languages: [...languages], dataHash, bits, stemBits },
+      ...{ rows: buckets.length, hidden, familiarity: [], bodyHash: "", heads },
+      vectors: vectors && { hash: vectors.hash, dimensions: vectors.dimensions },
+    },
+    ...{ buckets, weights: rounded, scales, bias: network.bias, stems },
+    ...{ fromWords: network.fromWords, fromHidden: network.fromHidden },
   };
-  const columns = columnsOf(header);
-  const weights = new Int8Array(2 ** options.bits * columns);
-  let from = 0;
-  for (const { head, rounded } of heads) {
-    const width = head.labels.length;
-    for (let bucket = 0; bucket < 2 ** options.bits; bucket += 1) {
-      weights.set(rounded.subarray(bucket * width, (bucket + 1) * width), bucket * columns + from);
-    }
-    from += width;
-  }
-  return { header, weights, stems };
 }
 
-/** Calibrates on the rounded weights, so that the figures are those of the model that ships. */
-function calibrate(model: Model, prepared: readonly Prepared[], options: TrainOptions): Model {
-  const logits = new Float64Array(columnsOf(model.header));
-  const judged = model.header.heads.map((): Judged[] => []);
-  for (const { example, vector } of prepared) {
-    score(model, { ...vector, count: vector.indices.length, stemCount: 0, stems: new Int32Array(0) }, logits);
-    let from = 0;
-    model.header.heads.forEach((head, at) => {
+/** Texts and their logits, by a model: what calibration and judging start from. */
+export function scoreAll(
+  model: Model,
+  examples: readonly Example[],
+  vectors: WordVectors | null,
+): { example: Example; logits: Float64Array; features: Pick<Features, "stemCount"> }[] {
+  const extract = createExtractor(model.header.bits);
+  const score = createScorer(model, vectors);
+  return examples.map((example) => {
+    const features = extract(normalise(example.subject ?? null, example.text));
+    return { example, logits: score(features).slice(), features: { stemCount: features.stemCount } };
+  });
+}
+
+/**
+ * Sets the heads' temperatures and thresholds and what is familiar, by examples that the model has not learnt from. It works
+ * on the rounded weights, so that the figures are those of the model that serves.
+ */
+export function calibrate(model: Model, examples: readonly Example[], options: CalibrateOptions): Model {
+  const { header } = model;
+  const scored = scoreAll(model, examples, options.vectors);
+  let from = 0;
+  const heads = header.heads.map((head) => {
+    const judged = scored.flatMap(({ example, logits }): Judged[] => {
       const name = example.labels[head.name];
-      if (name !== undefined) {
-        judged[at]?.push({
-          logits: logits.slice(from, from + head.labels.length),
-          label: head.labels.indexOf(name),
-          weight: example.source.startsWith(options.calibrateOn) ? 10 : 1,
-        });
-      }
-      from += head.labels.length;
+      if (name === undefined) return [];
+      const own = logits.slice(from, from + head.labels.length);
+      return [{ logits: own, label: head.labels.indexOf(name), weight: options.weightOf?.(example) ?? 1 }];
     });
-  }
-  const heads = model.header.heads.map((head, at) => {
-    const temperature = fitTemperature(judged[at] ?? []);
-    const threshold = fitThreshold(judged[at] ?? [], temperature, options.precision[head.name] ?? 0.8);
+    from += head.labels.length;
+    if (judged.length === 0) return head;
+    const temperature = fitTemperature(judged);
+    const threshold = fitThreshold(judged, temperature, options.precision[head.name] ?? 0.8);
     return { ...head, temperature, threshold };
   });
-  return { ...model, header: { ...model.header, heads } };
+  const inside = scored.filter(({ example }) => example.labels.scope !== "out");
+  const familiarity = quantilesOf(inside.map(({ logits }) => familiarityOf(logits, header.heads)));
+  return { ...model, header: { ...header, heads, familiarity } };
+}
+
+/** The lowest, the highest, and 49 values between that share the values evenly; none where there are too few. */
+function quantilesOf(values: readonly number[]): number[] {
+  if (values.length < 50) return [];
+  const sorted = values.toSorted((a, b) => a - b);
+  return Array.from({ length: 51 }, (_, at) => {
+    const value = sorted[Math.round((at * (sorted.length - 1)) / 50)] as number;
+    return Math.round(value * 10_000) / 10_000;
+  });
 }

@@ -1,0 +1,209 @@
+/** Scores texts with a model: the part that every message goes through. */
+import type { Features } from "./features.ts";
+import { columnsOf, type Model, type ModelHead } from "./model.ts";
+import { ModelError } from "./model-error.ts";
+import type { WordVectors } from "./word-vectors.ts";
+
+/**
+ * Makes a scorer with its own buffers.
+ * @param vectors the word vectors that the model was trained with; null where it was trained without
+ * @returns a function from features to logits, one for each label of each head, before the temperature, valid until its next call
+ * @throws ModelError where the model was trained with other word vectors
+ */
+export function createScorer(
+  model: Model,
+  vectors: WordVectors | null,
+): (features: Features) => Float64Array {
+  const { header, weights, scales, bias, fromWords, fromHidden } = model;
+  if (header.vectors && header.vectors.hash !== vectors?.hash) {
+    throw new ModelError(`the model ${header.name} was trained with other word vectors: train it again`);
+  }
+  const { hidden } = header;
+  const columns = columnsOf(header);
+  const width = hidden + columns;
+  const rowOf = new Int32Array(2 ** header.bits).fill(-1);
+  model.buckets.forEach((bucket, row) => {
+    rowOf[bucket] = row * width;
+  });
+  const sums = new Float64Array(width);
+  const logits = new Float64Array(columns);
+  const meaning = new Float32Array(header.vectors?.dimensions ?? 0);
+  const known = { count: 0, bases: new Int32Array(maxKnown), values: new Float64Array(maxKnown) };
+
+  return (features) => {
+    known.count = 0;
+    for (let at = 0; at < features.count; at += 1) {
+      const base = rowOf[features.indices[at] as number] as number;
+      if (base < 0) continue;
+      addKnown(known, base, features.values[at] as number);
+    }
+    let done = 0;
+    for (; done + 4 <= width; done += 4) sumFour(weights, known, sums, done);
+    for (; done < width; done += 1) sumOne(weights, known, sums, done);
+    for (let at = 0; at < width; at += 1) {
+      sums[at] = (sums[at] as number) * (scales[at] as number) + (bias[at] as number);
+    }
+    if (header.vectors && vectors) {
+      vectors.embed(features, meaning);
+      known.count = 0;
+      for (let k = 0; k < meaning.length; k += 1) addKnown(known, k * hidden, meaning[k] as number);
+      addRows(fromWords, known, sums, 0, hidden);
+    }
+    known.count = 0;
+    for (let unit = 0; unit < hidden; unit += 1)
+      if ((sums[unit] as number) > 0) addKnown(known, unit * columns, sums[unit] as number);
+    addRows(fromHidden, known, sums, hidden, columns);
+    for (let c = 0; c < columns; c += 1) logits[c] = sums[hidden + c] as number;
+    return logits;
+  };
+}
+
+/** As many features as a text can have. */
+const maxKnown = 24_576;
+
+interface Known {
+  count: number;
+  readonly bases: Int32Array;
+  readonly values: Float64Array;
+}
+
+function addKnown(known: Known, base: number, value: number): void {
+  known.bases[known.count] = base;
+  known.values[known.count++] = value;
+}
+
+/** Four columns in one pass, with their sums in registers: half again as fast as a pass that adds to all columns in memory. */
+function sumFour(weights: Int8Array, known: Known, sums: Float64Array, column: number): void {
+  const { count, bases, values } = known;
+  let [first, second, third, fourth] = [0, 0, 0, 0];
+  for (let at = 0; at < count; at += 1) {
+    const base = (bases[at] as number) + column;
+    const value = values[at] as number;
+    first += value * (weights[base] as number);
+    second += value * (weights[base + 1] as number);
+    third += value * (weights[base + 2] as number);
+    fourth += value * (weights[base + 3] as number);
+  }
+  sums[column] = first;
+  sums[column + 1] = second;
+  sums[column + 2] = third;
+  sums[column + 3] = fourth;
+}
+
+function sumOne(
+  weights: Int8Array,
+  { count, bases, values }: Known,
+  sums: Float64Array,
+  column: number,
+): void {
+  let sum = 0;
+  for (let at = 0; at < count; at += 1) {
+    sum += (values[at] as number) * (weights[(bases[at] as number) + column] as number);
+  }
+  sums[column] = sum;
+}
+
+/** Four rows at a time, each times its value: a quarter of the reads and writes of the sums. */
+function addRows(
+  matrix: Float32Array,
+  { count, bases, values }: Known,
+  sums: Float64Array,
+  from: number,
+  width: number,
+): void {
+  let at = 0;
+  for (; at + 4 <= count; at += 4) {
+    const first = bases[at] as number;
+    const second = bases[at + 1] as number;
+    const third = bases[at + 2] as number;
+    const fourth = bases[at + 3] as number;
+    const one = values[at] as number;
+    const two = values[at + 1] as number;
+    const three = values[at + 2] as number;
+    const four = values[at + 3] as number;
+    for (let column = 0; column < width; column += 1) {
+      sums[from + column] =
+        (sums[from + column] as number) +
+        one * (matrix[first + column] as number) +
+        two * (matrix[second + column] as number) +
+        three * (matrix[third + column] as number) +
+        four * (matrix[fourth + column] as number);
+    }
+  }
+  for (; at < count; at += 1) {
+    const base = bases[at] as number;
+    const value = values[at] as number;
+    for (let column = 0; column < width; column += 1) {
+      sums[from + column] = (sums[from + column] as number) + value * (matrix[base + column] as number);
+    }
+  }
+}
+
+/** @returns calibrated probabilities of one head's labels; they add up to 1 */
+export function probabilities(logits: Float64Array, from: number, head: ModelHead): Float64Array {
+  return softmax(logits.subarray(from, from + head.labels.length), head.temperature);
+}
+
+/** Softmax of logits divided by the temperature. */
+export function softmax(logits: Float64Array, temperature: number): Float64Array {
+  let highest = Number.NEGATIVE_INFINITY;
+  for (const logit of logits) highest = Math.max(highest, logit);
+  let sum = 0;
+  const result = new Float64Array(logits.length);
+  for (let at = 0; at < logits.length; at += 1) {
+    const value = Math.exp(((logits[at] as number) - highest) / temperature);
+    result[at] = value;
+    sum += value;
+  }
+  for (let at = 0; at < result.length; at += 1) result[at] = (result[at] as number) / sum;
+  return result;
+}
+
+/**
+ * How much a text looks like what the heads know: the sum of their free energies (Liu et al. 2020, "Energy-based
+ * out-of-distribution detection"). It says more than the highest confidence does, which is high for some texts of no kind at all.
+ */
+export function familiarityOf(logits: Float64Array, heads: readonly ModelHead[]): number {
+  let total = 0;
+  let from = 0;
+  for (const { labels } of heads) {
+    let highest = Number.NEGATIVE_INFINITY;
+    for (let at = from; at < from + labels.length; at += 1) highest = Math.max(highest, logits[at] as number);
+    let sum = 0;
+    for (let at = from; at < from + labels.length; at += 1) sum += Math.exp((logits[at] as number) - highest);
+    total += highest + Math.log(sum);
+    from += labels.length;
+  }
+  return total;
+}
+
+/** @returns the share (0 to 1) of the texts that the quantiles are of that look more familiar than this */
+export function outsideness(familiarity: number, quantiles: readonly number[]): number {
+  const above = quantiles.findIndex((quantile) => quantile > familiarity);
+  if (above === 0) return 1;
+  if (above < 0) return 0;
+  const [low = 0, high = 0] = quantiles.slice(above - 1, above + 1);
+  const place = above - 1 + (familiarity - low) / Math.max(high - low, 1e-9);
+  return 1 - place / (quantiles.length - 1);
+}
+
+/** @returns the share (0 to 1) of a text's words that the model has seen in training, by their first letters */
+export function knownShare(model: Pick<Model, "stems">, features: Features): number {
+  if (features.stemCount === 0) return 0;
+  let known = 0;
+  for (let at = 0; at < features.stemCount; at += 1) {
+    if (hasStem(model.stems, features.stems[at] as number)) known += 1;
+  }
+  return known / features.stemCount;
+}
+
+/** Adds a word stem to a set of known ones; the set's size must be a power of two. */
+export function addStem(stems: Uint8Array, hash: number): void {
+  const bit = (hash >>> 0) & (stems.length * 8 - 1);
+  stems[bit >>> 3] = (stems[bit >>> 3] as number) | (1 << (bit & 7));
+}
+
+function hasStem(stems: Uint8Array, hash: number): boolean {
+  const bit = (hash >>> 0) & (stems.length * 8 - 1);
+  return (((stems[bit >>> 3] as number) >>> (bit & 7)) & 1) === 1;
+}

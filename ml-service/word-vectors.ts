@@ -1,0 +1,104 @@
+/** What words mean, as a general text knows it: a table of vectors that comes with the code, for English. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Features } from "./features.ts";
+import { ModelError } from "./model-error.ts";
+
+const magic = "DWV1";
+const preamble = 12;
+/** The table that comes with the code; `train/word-vectors.ts` says how it is made. */
+const path = join(import.meta.dirname, "models", "words-en.bin");
+
+export interface WordVectors {
+  readonly dimensions: number;
+  /** Tells one table from another: a model is of use with the one that it was trained with only. */
+  readonly hash: string;
+  /**
+   * The mean of a text's words, of length 1, or of length 0 where it has none that is known.
+   * @param into receives `dimensions` numbers
+   */
+  embed(features: Features, into: Float32Array): void;
+}
+
+/**
+ * The bytes of a table: magic, count and dimensions, then hashes of the words, what a step of each row is worth, and the rows.
+ * @param rows of `dimensions` numbers each, such that a plain sum over a text's words makes sense
+ */
+export function encodeVectors(hashes: Int32Array, rows: readonly Float32Array[], dimensions: number): Buffer {
+  const start = Buffer.alloc(preamble);
+  start.write(magic, "latin1");
+  start.writeUInt32LE(hashes.length, 4);
+  start.writeUInt32LE(dimensions, 8);
+  const scales = Float32Array.from(rows, (row) => Math.max(...row.map(Math.abs), 1e-12) / 127);
+  const body = Buffer.alloc(rows.length * dimensions);
+  rows.forEach((row, at) => {
+    row.forEach((value, dimension) => {
+      body.writeInt8(Math.round(value / (scales[at] as number)), at * dimensions + dimension);
+    });
+  });
+  return Buffer.concat([start, Buffer.from(hashes.buffer), Buffer.from(scales.buffer), body]);
+}
+
+/** @throws ModelError where the bytes are no whole table */
+export function decodeVectors(bytes: Buffer, origin: string): WordVectors {
+  const isTable = bytes.length >= preamble && bytes.toString("latin1", 0, 4) === magic;
+  const count = isTable ? bytes.readUInt32LE(4) : 0;
+  const dimensions = isTable ? bytes.readUInt32LE(8) : 0;
+  if (!isTable || bytes.length !== preamble + count * (8 + dimensions)) {
+    throw new ModelError(`${origin} is no whole table of word vectors: install Deskwire again`);
+  }
+  const copy = (from: number, length: number) => new Uint8Array(bytes.subarray(from, from + length)).buffer;
+  const hashes = new Int32Array(copy(preamble, count * 4));
+  const scales = new Float32Array(copy(preamble + count * 4, count * 4));
+  const rows = new Int8Array(copy(preamble + count * 8, count * dimensions));
+  const find = createFinder(hashes);
+  return {
+    dimensions,
+    hash: createHash("sha256").update(bytes).digest("hex").slice(0, 16),
+    embed({ words, wordCount }, into) {
+      into.fill(0);
+      for (let at = 0; at < wordCount; at += 1) {
+        const row = find(words[at] as number);
+        if (row < 0) continue;
+        const scale = scales[row] as number;
+        const base = row * dimensions;
+        for (let k = 0; k < dimensions; k += 1) {
+          into[k] = (into[k] as number) + scale * (rows[base + k] as number);
+        }
+      }
+      let squares = 0;
+      for (const value of into) squares += value * value;
+      const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+      for (let k = 0; k < dimensions; k += 1) into[k] = (into[k] as number) * factor;
+    },
+  };
+}
+
+/** Open addressing: a Map of numbers takes three times as long. */
+function createFinder(hashes: Int32Array): (hash: number) => number {
+  const size = 2 ** Math.ceil(Math.log2(Math.max(2, hashes.length * 2)));
+  const mask = size - 1;
+  const rowAt = new Int32Array(size).fill(-1);
+  hashes.forEach((hash, row) => {
+    let slot = hash & mask;
+    while (rowAt[slot] !== -1) slot = (slot + 1) & mask;
+    rowAt[slot] = row;
+  });
+  return (hash) => {
+    let slot = hash & mask;
+    for (;;) {
+      const row = rowAt[slot] as number;
+      if (row === -1 || hashes[row] === hash) return row;
+      slot = (slot + 1) & mask;
+    }
+  };
+}
+
+let shipped: WordVectors | undefined;
+
+/** The table that comes with the code, loaded once. @throws ModelError where it is missing or damaged */
+export function shippedVectors(): WordVectors {
+  shipped ??= decodeVectors(readFileSync(path), path);
+  return shipped;
+}
