@@ -14,6 +14,10 @@ const headSchema = z.object({
   temperature: z.number().positive(),
   /** Below this confidence the head abstains; over 1 where it always does. */
   threshold: z.number().min(0).max(2),
+  /** How much the default model has a say, 0 to 1; only where the labels are its own. */
+  blend: z.number().min(0).max(1).default(0),
+  /** Why it always abstains, in words. */
+  reason: z.string().optional(),
 });
 
 const headerSchema = z.object({

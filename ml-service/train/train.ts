@@ -32,6 +32,8 @@ export interface TrainOptions extends Omit<FitOptions, "epochs"> {
   readonly vectors: WordVectors | null;
   /** ISO 639-1 of the languages that the examples cover well; empty for any. */
   readonly languages: readonly string[];
+  /** A model with the same labels to learn on from, instead of from nothing. */
+  readonly start?: Model;
 }
 
 export interface CalibrateOptions {
@@ -72,15 +74,13 @@ export function epochsFor(texts: number): number {
 export function train(examples: readonly Example[], options: TrainOptions): Model {
   const { hidden, vectors, labels } = options;
   const read = readTexts(examples, options);
-  const kept = bucketsOf(
-    read.vectors,
-    2 ** options.bits,
-    options.leastTexts ?? (examples.length < fewTexts ? 1 : 2),
-  );
+  const leastTexts = options.leastTexts ?? (examples.length < fewTexts ? 1 : 2);
+  const kept = bucketsOf(read.vectors, 2 ** options.bits, leastTexts, options.start);
   const points = examples.map((example, at) => pointOf(example, labels, read.vectors[at] as Raw, kept.rowOf));
   const heads = Object.values(labels).map((names) => names.length);
   const dimensions = vectors?.dimensions ?? 0;
   const network = createNetwork(kept.buckets.length, heads, { hidden, dimensions, seed: options.seed });
+  if (options.start) resume(network, kept.rowOf, options.start);
   fit(network, points, { ...options, epochs: options.epochs ?? epochsFor(points.length) });
   return toModel(network, kept.buckets, read.stems, hashExamples(examples), options);
 }
@@ -108,8 +108,9 @@ function readTexts(examples: readonly Example[], { bits, stemBits, vectors }: Tr
 }
 
 /** The buckets that get weights: those of features that enough texts have. */
-function bucketsOf(vectors: readonly Raw[], count: number, leastTexts: number) {
+function bucketsOf(vectors: readonly Raw[], count: number, leastTexts: number, start: Model | undefined) {
   const texts = new Uint32Array(count);
+  for (const bucket of start?.buckets ?? []) texts[bucket] = leastTexts;
   for (const { indices } of vectors) {
     for (const bucket of indices) texts[bucket] = (texts[bucket] as number) + 1;
   }
@@ -121,6 +122,21 @@ function bucketsOf(vectors: readonly Raw[], count: number, leastTexts: number) {
     buckets.push(bucket);
   });
   return { buckets: Int32Array.from(buckets), rowOf };
+}
+
+/** Takes over what a model has learnt, as far as bytes have kept it. Its labels and its numbers of units must be the same. */
+function resume(network: Network, rowOf: Int32Array, start: Model): void {
+  const width = network.bias.length;
+  start.buckets.forEach((bucket, from) => {
+    const row = rowOf[bucket] as number;
+    for (let at = 0; at < width; at += 1) {
+      const steps = start.weights[from * width + at] as number;
+      network.weights[row * width + at] = steps * (start.scales[at] as number);
+    }
+  });
+  network.bias.set(start.bias);
+  network.fromWords.set(start.fromWords);
+  network.fromHidden.set(start.fromHidden);
 }
 
 function pointOf(example: Example, labels: TrainOptions["labels"], raw: Raw, rowOf: Int32Array): Point {
@@ -148,10 +164,13 @@ function toModel(
   dataHash: string,
   options: TrainOptions,
 ): Model {
-  const { name, version, languages, bits, stemBits, hidden, vectors } = options;
+  const { name, version, languages, bits, stemBits, hidden, vectors, start } = options;
+  start?.stems.forEach((byte, at) => {
+    stems[at] = (stems[at] as number) | byte;
+  });
   const { scales, rounded } = quantise(network.weights, network.bias.length);
   const heads = Object.entries(options.labels).map(
-    ([head, labels]): ModelHead => ({ name: head, labels: [...labels], temperature: 1, threshold: 0 }),
+    ([name, labels]): ModelHead => ({ name, labels: [...labels], temperature: 1, threshold: 0, blend: 0 }),
   );
   return {
     header: {
@@ -205,7 +224,7 @@ export function calibrate(model: Model, examples: readonly Example[], options: C
 }
 
 /** The lowest, the highest, and 49 values between that share the values evenly; none where there are too few. */
-function quantilesOf(values: readonly number[]): number[] {
+export function quantilesOf(values: readonly number[]): number[] {
   if (values.length < 50) return [];
   const sorted = values.toSorted((a, b) => a - b);
   return Array.from({ length: 51 }, (_, at) => {

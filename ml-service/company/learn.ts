@@ -1,0 +1,204 @@
+/** Learns a company's own model from its lessons. */
+import type { HeadAnswer } from "../evaluate/answers.ts";
+import { type Choice, chooseThreshold } from "../evaluate/threshold.ts";
+import { normalise } from "../features.ts";
+import type { Model, ModelHead } from "../model.ts";
+import { familiarityOf, softmax } from "../score.ts";
+import { fitTemperature, type Judged } from "../train/calibrate.ts";
+import type { Example } from "../train/examples.ts";
+import { groupNearDuplicates } from "../train/groups.ts";
+import { hashText } from "../train/random.ts";
+import { learner } from "../train/settings.ts";
+import { quantilesOf, scoreAll, train } from "../train/train.ts";
+import type { Lesson } from "../train-schema.ts";
+import type { WordVectors } from "../word-vectors.ts";
+import { type DescribedLabels, examplesOf } from "./descriptions.ts";
+import { blended, placesOf } from "./own-model.ts";
+
+/** One ticket in five is never learnt from: it tells what the model is worth, and what may be promised. */
+const heldBackShare = 5;
+/** The newest of those held back are enough. */
+const mostHeldBack = 3_000;
+/** With fewer lessons, judged and learnt from together, nothing is learnt for a head. */
+export const leastLessons = 20;
+/** Learning on goes through the newest lessons and as many older ones, so that it takes seconds however many there are. */
+const newest = 1_500;
+/** How often, and how carefully, learning on goes through them. */
+const goingOn = { epochs: 4, deepRate: learner.deepRate * 0.3, wideRate: learner.wideRate * 0.3 };
+const blends = [0, 0.2, 0.4, 0.6, 0.8];
+
+export interface LearnOptions {
+  readonly company: string;
+  readonly version: string;
+  /** The heads that may be learnt, with the labels of the company's config or the default ones. */
+  readonly labels: DescribedLabels;
+  /** Heads whose labels are the company's own: they are learnt even from few lessons, starting from the descriptions. */
+  readonly own: readonly string[];
+  /** The largest share of wrong answers among those applied, by head. */
+  readonly risk: Readonly<Record<string, number>>;
+  readonly vectors: WordVectors | null;
+  /** A model to learn on from; it is left alone where its heads or labels are others. */
+  readonly start?: Model | undefined;
+  /** What the default model says of a text, for a head with default labels. */
+  defaults(head: string, normal: string): Float64Array | null;
+}
+
+export interface Learnt {
+  readonly model: Model;
+  /** Lessons held back, and the new model's answers to them, in their order. */
+  readonly heldBack: readonly Example[];
+  readonly answers: readonly HeadAnswer[];
+  readonly choices: Readonly<Record<string, Choice>>;
+  readonly lessons: number;
+}
+
+/** Parts lessons by their tickets and near-duplicates: the same ones are held back each time. */
+export function partLessons(lessons: readonly Lesson[]): { learn: Example[]; heldBack: Example[] } {
+  const groups = groupNearDuplicates(lessons.map(({ subject, text }) => `${subject ?? ""}\n${text}`));
+  const learn: Example[] = [];
+  const heldBack: Example[] = [];
+  lessons.forEach(({ subject, text, labels }, at) => {
+    const group = lessons[groups[at] as number]?.ticket ?? "";
+    const example = { subject, text, labels, group, source: "lesson", weight: 1 };
+    (hashText(`held back ${group}`) % heldBackShare === 0 ? heldBack : learn).push(example);
+  });
+  return { learn, heldBack: heldBack.slice(-mostHeldBack) };
+}
+
+/** The model of a company that has taught nothing yet: it goes by what the labels are said to be, and always abstains. */
+export function learnFromDescriptions(
+  company: string,
+  labels: DescribedLabels,
+  vectors: WordVectors | null,
+): Model {
+  const named = namesOf(labels);
+  const model = train(examplesOf(labels), {
+    ...learner,
+    ...{ name: company, version: "descriptions", labels: named, languages: [], vectors },
+  });
+  const heads = model.header.heads.map((head) => ({
+    ...head,
+    threshold: 1.01,
+    reason: "goes by the descriptions of the labels: agents' corrections have not taught it yet",
+  }));
+  return { ...model, header: { ...model.header, heads } };
+}
+
+/**
+ * @param lessons oldest first, with labels of the config alone
+ * @returns null where there are too few for any head
+ */
+export function learn(lessons: readonly Lesson[], options: LearnOptions): Learnt | null {
+  const labels = headsToLearn(lessons, options);
+  if (Object.keys(labels).length === 0) return null;
+  const { learn: all, heldBack } = partLessons(lessons);
+  const start = options.start && hasSameLabels(options.start, labels) ? options.start : undefined;
+  const some = start ? newestAndOlder(all) : all;
+  const base = { ...learner, ...(start ? { ...goingOn, start } : {}) };
+  const named = namesOf(labels);
+  const learnt = train([...examplesOf(labels), ...some.map((one) => withHeads(one, labels))], {
+    ...base,
+    ...{
+      name: options.company,
+      version: options.version,
+      labels: named,
+      languages: [],
+      vectors: options.vectors,
+    },
+  });
+  return { ...judge(learnt, heldBack, options), lessons: lessons.length };
+}
+
+/** The heads with enough lessons, and those with labels of the company's own if there are lessons at all. */
+function headsToLearn(lessons: readonly Lesson[], { labels, own }: LearnOptions): DescribedLabels {
+  const heads = Object.entries(labels).filter(([head]) => {
+    const count = lessons.filter((lesson) => lesson.labels[head] !== undefined).length;
+    return count >= leastLessons || (own.includes(head) && lessons.length >= leastLessons);
+  });
+  return Object.fromEntries(heads);
+}
+
+/** Calibrates a model by what was held back, and finds what may be promised. */
+function judge(model: Model, heldBack: readonly Example[], options: LearnOptions): Omit<Learnt, "lessons"> {
+  const scored = scoreAll(model, heldBack, options.vectors);
+  const answers: HeadAnswer[] = [];
+  const choices: Record<string, Choice> = {};
+  const heads = placesOf(model.header.heads).map(({ head, from }) => {
+    const asked = scored.flatMap(({ example, logits }) => {
+      const right = example.labels[head.name];
+      if (right === undefined) return [];
+      const own = logits.slice(from, from + head.labels.length);
+      const other = options.defaults(head.name, normalise(example.subject ?? null, example.text));
+      return [{ right, own, other }];
+    });
+    const fitted = { ...head, ...fitBlend(head, asked) };
+    const given = asked.map(({ right, own, other }): HeadAnswer => {
+      const chances = blended(softmax(own, fitted.temperature), other, fitted.blend);
+      const confidence = Math.max(...chances);
+      return {
+        head: head.name,
+        right,
+        label: head.labels[chances.indexOf(confidence)] ?? "",
+        confidence,
+        abstained: false,
+      };
+    });
+    const choice = chooseThreshold(given, { risk: options.risk[head.name] ?? 0.05 });
+    choices[head.name] = choice;
+    answers.push(...given.map((one) => ({ ...one, abstained: one.confidence < choice.threshold })));
+    return { ...fitted, threshold: choice.threshold, ...(choice.reason ? { reason: choice.reason } : {}) };
+  });
+  const familiarity = quantilesOf(scored.map(({ logits }) => familiarityOf(logits, heads)));
+  return { model: { ...model, header: { ...model.header, heads, familiarity } }, heldBack, answers, choices };
+}
+
+interface Asked {
+  readonly right: string;
+  readonly own: Float64Array;
+  readonly other: Float64Array | null;
+}
+
+/** The temperature, and how much the default model has a say: whatever makes the held-back answers likeliest. */
+function fitBlend(head: ModelHead, asked: readonly Asked[]): Pick<ModelHead, "temperature" | "blend"> {
+  const known = asked.filter(({ right }) => head.labels.includes(right));
+  if (known.length === 0) return { temperature: 1, blend: 0 };
+  const judged = known.map(
+    ({ right, own }): Judged => ({ logits: own, label: head.labels.indexOf(right), weight: 1 }),
+  );
+  const temperature = fitTemperature(judged);
+  const lossOf = (blend: number) =>
+    known.reduce((loss, { right, own, other }) => {
+      const chances = blended(softmax(own, temperature), other, blend);
+      return loss - Math.log(Math.max(chances[head.labels.indexOf(right)] as number, 1e-12));
+    }, 0);
+  const [best = 0] = blends
+    .map((blend) => ({ blend, loss: lossOf(blend) }))
+    .sort((a, b) => a.loss - b.loss)
+    .map(({ blend }) => blend);
+  return { temperature, blend: best };
+}
+
+const namesOf = (labels: DescribedLabels): Record<string, string[]> =>
+  Object.fromEntries(Object.entries(labels).map(([head, described]) => [head, Object.keys(described)]));
+
+function withHeads(example: Example, labels: DescribedLabels): Example {
+  const kept = Object.entries(example.labels).filter(([head]) => head in labels);
+  return { ...example, labels: Object.fromEntries(kept) };
+}
+
+function hasSameLabels({ header }: Model, labels: DescribedLabels): boolean {
+  const theirs = header.heads.map(({ name, labels: own }) => [name, own]);
+  const isSame = JSON.stringify(theirs) === JSON.stringify(Object.entries(namesOf(labels)));
+  return isSame && header.hidden === learner.hidden && header.bits === learner.bits;
+}
+
+/** The newest lessons, and as many of the older ones, evenly spread. */
+function newestAndOlder(examples: readonly Example[]): Example[] {
+  const older = examples.slice(0, -newest);
+  const step = Math.max(1, older.length / newest);
+  const spread = Array.from(
+    { length: Math.min(newest, older.length) },
+    (_, at) => older[Math.floor(at * step)] as Example,
+  );
+  return [...spread, ...examples.slice(-newest)];
+}
