@@ -15,7 +15,7 @@ import {
 } from "../hosting/plan-drafts.ts";
 import { untilAborted } from "../lib/abort.ts";
 import { createLog, type LogFor } from "../lib/log.ts";
-import { asksLlm } from "../llm/company-drafter.ts";
+import { asksLlm } from "../llm/drafter.ts";
 import { createDrafters } from "../pipeline/drafters.ts";
 import { onInterrupt } from "./interrupt.ts";
 import {

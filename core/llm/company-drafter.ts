@@ -2,7 +2,7 @@
 import type { DrafterConfig } from "../../config/schema.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
 import type { Breakers } from "../lib/breakers.ts";
-import type { Drafter } from "./drafter.ts";
+import { asksLlm, type Drafter } from "./drafter.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { createOfflineDrafter } from "./offline.ts";
 import { createOpenAiDrafter } from "./openai.ts";
@@ -14,11 +14,6 @@ export interface CompanyDrafterOptions {
   log: Log;
   /** Shared by the companies that use the same LLM. */
   breakers?: Breakers;
-}
-
-/** Whether drafts by this config come from an LLM: without a key and a base URL none is asked. */
-export function asksLlm({ key, baseUrl }: DrafterConfig): boolean {
-  return key !== undefined || baseUrl !== undefined;
 }
 
 /** An LLM where a key or a base URL is set, otherwise the offline drafter. Cheap enough to be made anew at each change. */

@@ -1,4 +1,5 @@
 /** The drafter port: from a conversation to the text of a draft, whoever writes it. */
+import type { DrafterConfig } from "../../config/schema.ts";
 import type { Label } from "../../plugins/contract/connector.ts";
 
 /** What a drafter may know of a ticket. */
@@ -40,4 +41,9 @@ export interface Drafter {
   draft(request: DraftRequest, signal: AbortSignal): Promise<DraftResult>;
   /** For logs and history: the model's name, or "offline". */
   readonly name: string;
+}
+
+/** Whether drafts by this config come from an LLM: without a key and a base URL none is asked. */
+export function asksLlm({ key, baseUrl }: DrafterConfig): boolean {
+  return key !== undefined || baseUrl !== undefined;
 }

@@ -1,4 +1,4 @@
-/** Reads the answer of a chat completions API: what is no usable draft is refused with a reason, its wrapping comes off. */
+/** Reads the answer of a chat completions API: what is no usable text is refused with a reason, its wrapping comes off. */
 import { z } from "zod";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
 import { textFault } from "../../plugins/contract/events.ts";
@@ -43,10 +43,7 @@ export function readAnswer(body: unknown): Answer {
   }
   const reason = choice.finish_reason ?? "stop";
   if (reason === "content_filter" || choice.message.refusal) {
-    throw new ConnectorError(
-      "permanent",
-      "The LLM refused to write a draft for this message (content filter).",
-    );
+    throw new ConnectorError("permanent", "The LLM refused to answer this message (content filter).");
   }
   if (reason === "length") {
     throw new ConnectorError(

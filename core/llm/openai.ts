@@ -1,18 +1,12 @@
 /** The drafter behind any API that speaks OpenAI's chat completions. */
-import { createHash } from "node:crypto";
-import { APIUserAbortError, BadRequestError } from "openai/error";
 import type { DrafterConfig } from "../../config/schema.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
-import type { Verdict } from "../lib/breaker.ts";
 import { type Breakers, createBreakers } from "../lib/breakers.ts";
-import { Unavailable } from "../lib/unavailable.ts";
 import type { Drafter, DraftRequest, DraftResult } from "./drafter.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { detectLanguage } from "./language.ts";
-import { type Answer, readAnswer } from "./openai-answer.ts";
-import { createCompletionCall } from "./openai-call.ts";
-import { toDraftError } from "./openai-errors.ts";
-import { buildPrompt, type ChatMessage, languageName, type PromptOptions } from "./prompt.ts";
+import { createAsk } from "./openai-ask.ts";
+import { buildPrompt, languageName, type PromptOptions } from "./prompt.ts";
 import { languageOf, questionOf } from "./question.ts";
 import { createRetriever, type Retriever } from "./retrieve.ts";
 
@@ -38,19 +32,21 @@ export interface OpenAiDrafterOptions {
  */
 export function createOpenAiDrafter({ config, knowledge, log, ...rest }: OpenAiDrafterOptions): Drafter {
   const retriever = rest.retriever ?? createRetriever(knowledge);
-  const ask = guard(config, createCall(config), rest.breakers ?? createBreakers({ log }));
+  const ask = createAsk(config, rest.breakers ?? createBreakers({ log }));
 
-  async function write(request: DraftRequest, signal: AbortSignal): Promise<DraftResult> {
+  async function draft(request: DraftRequest, signal: AbortSignal): Promise<DraftResult> {
     const started = performance.now();
+    const said = () => [request.subject ?? "", ...request.conversation.map(({ text }) => text)].join("\n");
+    const put = (options: PromptOptions) => ask({ messages: buildPrompt(request, options), said }, signal);
     const language = languageOf(request);
     const options: PromptOptions = { ...gather(retriever, request, language), language };
     if (config.instructions) options.instructions = config.instructions;
-    let answer = await ask(buildPrompt(request, options), signal);
+    let answer = await put(options);
     let written = detectLanguage(answer.text);
     const notes: string[] = [];
     if (language !== null && isOtherLanguage(answer.text, written, language)) {
       const first = answer;
-      answer = await ask(buildPrompt(request, { ...options, insistOn: language }), signal);
+      answer = await put({ ...options, insistOn: language });
       answer.usage = sumUsage(first.usage, answer.usage);
       written = detectLanguage(answer.text);
       if (isOtherLanguage(answer.text, written, language)) {
@@ -71,102 +67,7 @@ export function createOpenAiDrafter({ config, knowledge, log, ...rest }: OpenAiD
     return { text, language: written ?? language, writtenBy, sources, usage, notes };
   }
 
-  return {
-    name: config.model,
-    async draft(request, signal) {
-      signal.throwIfAborted();
-      try {
-        return await write(request, signal);
-      } catch (error) {
-        // Our own stop is no failure of the API.
-        signal.throwIfAborted();
-        if (error instanceof Unavailable && error.cause === undefined) throw error;
-        const said = `${request.subject ?? ""}\n${request.conversation.map(({ text }) => text).join("\n")}`;
-        const context = { model: config.model, key: config.key?.reveal() || noKey, said };
-        if (!(error instanceof Unavailable)) throw toDraftError(error, context);
-        // What the API said may quote the customer here as well.
-        throw new Unavailable(theLlm, toDraftError(error.cause, context), error.retryAfterMs);
-      }
-    },
-  };
-}
-
-const defaultBaseUrl = "https://api.openai.com/v1";
-
-/** Local servers want no key; what they get is none. */
-const noKey = "no-key-needed";
-
-/** Parameters that some models refuse by name; what one refused is not sent again. */
-interface Dialect {
-  maxTokens: "max_tokens" | "max_completion_tokens";
-  temperature: boolean;
-}
-
-const theLlm = "the LLM";
-
-type Ask = (messages: ChatMessage[], signal: AbortSignal) => Promise<Answer>;
-
-/** Some 2,500 calls a second, of which few are wasted when an API begins to fail. */
-const pace = { burst: 16, perMs: 2.5 };
-/** Failures in a row after which an API is left alone. Calls cost money: a few are enough. */
-const breakerThreshold = 3;
-
-/** What an error says of the API: content that it refuses, or a request that it does not take, is no trouble of its own. */
-function verdictOf(error: unknown): Verdict {
-  if (error instanceof APIUserAbortError) return "ignore";
-  const { kind, retryAfterMs = 0 } = toDraftError(error, { model: "", key: noKey, said: "" });
-  if (kind === "rate_limited") return { aloneMs: retryAfterMs };
-  return kind === "permanent" || kind === "config" ? "works" : "trouble";
-}
-
-/** Calls go through the breaker of the API, which companies with the same key and model share. */
-function guard(config: DrafterConfig, ask: Ask, breakers: Breakers): Ask {
-  const { baseUrl = defaultBaseUrl, model, key } = config;
-  const account = createHash("sha256").update(JSON.stringify([baseUrl, model, key?.reveal() ?? null]));
-  const name = `the LLM ${model} at ${new URL(baseUrl).host}`;
-  const options = { what: theLlm, threshold: breakerThreshold, verdict: verdictOf, pace };
-  const breaker = breakers.of("llm", account.digest("hex"), name, options);
-  return (messages, signal) => breaker.run(() => ask(messages, signal), signal);
-}
-
-function createCall(config: DrafterConfig): Ask {
-  const { baseUrl = defaultBaseUrl, timeoutMs } = config;
-  const call = createCompletionCall({ baseUrl, key: config.key?.reveal() || noKey, timeoutMs });
-  const dialect: Dialect = { maxTokens: "max_tokens", temperature: true };
-
-  async function post(messages: ChatMessage[], signal: AbortSignal): Promise<Answer> {
-    const body = {
-      model: config.model,
-      messages,
-      [dialect.maxTokens]: config.maxTokens,
-      ...(dialect.temperature ? { temperature: config.temperature } : {}),
-    };
-    return readAnswer(await call(body, signal));
-  }
-
-  return async (messages, signal) => {
-    for (;;) {
-      try {
-        return await post(messages, signal);
-      } catch (error) {
-        if (!adapt(dialect, error)) throw error;
-      }
-    }
-  };
-}
-
-/** Newer models of OpenAI take `max_completion_tokens` only, and no temperature. True where another try makes sense. */
-function adapt(dialect: Dialect, error: unknown): boolean {
-  if (!(error instanceof BadRequestError) || !/^unsupported_/.test(String(error.code))) return false;
-  if (error.param === "max_tokens" && dialect.maxTokens === "max_tokens") {
-    dialect.maxTokens = "max_completion_tokens";
-    return true;
-  }
-  if (error.param === "temperature" && dialect.temperature) {
-    dialect.temperature = false;
-    return true;
-  }
-  return false;
+  return { name: config.model, draft };
 }
 
 function gather(retriever: Retriever, request: DraftRequest, language: string | null): PromptOptions {
@@ -198,7 +99,7 @@ function isOtherLanguage(text: string, detected: string | null, wanted: string):
   return text.length >= sureLength && detected !== null && detected !== wanted;
 }
 
-function sumUsage(a: Answer["usage"], b: Answer["usage"]): Answer["usage"] {
+function sumUsage(a: DraftResult["usage"], b: DraftResult["usage"]): DraftResult["usage"] {
   if (a === null || b === null) return a ?? b;
   return {
     promptTokens: a.promptTokens + b.promptTokens,

@@ -118,13 +118,13 @@ function conversationText({ conversation }: DraftRequest): string {
 }
 
 /** Keeps a text from closing the block that it stands in, or from opening one of its own. */
-function fence(text: string): string {
+export function fence(text: string): string {
   // A model reads "< / source>" as a tag as well; the spaces are bounded so that a text full of them costs no time.
   return text.replace(/<(?=\s{0,20}\/?\s{0,20}(?:sources?|subject|conversation|message)\b)/gi, "‹");
 }
 
 /** A long text with its middle left out: what is asked stands at its beginning or at its end. */
-function cut(text: string, limit: number): string {
+export function cut(text: string, limit: number): string {
   if (text.length <= limit) return text;
   const head = text.slice(0, breakBefore(text, Math.floor(limit * 0.75)));
   const tail = text.slice(-Math.floor(limit * 0.25)).replace(/^[\udc00-\udfff]/, "");
