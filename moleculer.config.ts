@@ -17,6 +17,7 @@ import { createLog, type LogFor } from "./core/lib/log.ts";
 import { createReleaser, type Releaser } from "./core/lib/release.ts";
 import { createDrafters } from "./core/pipeline/drafters.ts";
 import { createIntake } from "./core/pipeline/intake.ts";
+import { createLabellers } from "./core/pipeline/labellers.ts";
 import { createMemoryQueue } from "./core/queue/memory.ts";
 import type { Queue } from "./core/queue/queue.ts";
 import { configDigest, watchAgreement } from "./core/services/agreement.ts";
@@ -33,6 +34,7 @@ import { keepEmbeddedPostgres } from "./core/store/keep-postgres.ts";
 import { migrate } from "./core/store/migrate.ts";
 import { becomeSoleNode } from "./core/store/sole-node.ts";
 import type { ClassifyItem, ClassifyResponse } from "./ml-service/classify-schema.ts";
+import { labels } from "./ml-service/labels.ts";
 import type { Registry } from "./ml-service/registry/registry.ts";
 
 export const { version } = createRequire(import.meta.url)("./package.json") as { version: string };
@@ -150,7 +152,9 @@ async function createServices(parts: Parts, core: Core): Promise<void> {
     const drafters = createDrafters(directory, logFor("drafter"), breakers);
     const drafterOf = (id: string) => drafters.of(id);
     const { attempts, firstRetryMs, ...options } = hub.pipeline;
-    const own = { log: logFor("pipeline"), policy: { attempts, firstRetryMs }, drafterOf, options, nodes };
+    const labellers = createLabellers({ directory, breakers, labels, concurrency: options.draftConcurrency });
+    const of = { drafterOf, labellerOf: labellers.of };
+    const own = { log: logFor("pipeline"), policy: { attempts, firstRetryMs }, options, nodes, ...of };
     broker.createService(pipelineService({ db, queue, directory, metrics, ...own }));
   }
   if (roles.includes("api")) broker.createService(historyService({ db, blobs, instances }));

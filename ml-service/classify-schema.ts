@@ -44,6 +44,9 @@ export const classifyRequestSchema = z.object({
   settings: z.record(z.string(), classifierSettingsSchema).default({}),
 });
 
+/** The reason of a label that an LLM chose where the classifier abstained: its confidence is the classifier's, or 0. */
+export const chosenByLlm = "chosen by the LLM";
+
 const scored = z.object({ label: z.string(), confidence: z.number().min(0).max(1) });
 
 export const predictionSchema = scored.extend({

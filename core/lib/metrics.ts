@@ -57,6 +57,17 @@ export const metricTable = {
     labels: ["kind"],
     description: "Times that a system in trouble was left alone for a while.",
   },
+  "deskwire.llm.labels": {
+    type: "counter",
+    labels: ["result"],
+    description:
+      "Labels that an LLM was asked for, where the classifier had abstained; result is chosen, unsure or failed.",
+  },
+  "deskwire.llm.labels.time": {
+    type: "histogram",
+    labels: [],
+    description: "Milliseconds that one message waited for labels by an LLM.",
+  },
   "deskwire.ledger.missing": {
     type: "counter",
     labels: ["connector"],

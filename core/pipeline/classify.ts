@@ -1,8 +1,9 @@
 /** Classify: labels for a whole batch of messages in one call of the model. */
-import type { ClassifyItem, ClassifyResponse } from "../../ml-service/classify-schema.ts";
+import type { Classified, ClassifyItem, ClassifyResponse } from "../../ml-service/classify-schema.ts";
 import { isConnectorError } from "../../plugins/contract/errors.ts";
 import { untilAborted } from "../lib/abort.ts";
 import { Unavailable } from "../lib/unavailable.ts";
+import type { Labeller } from "../llm/labeller.ts";
 import type { Handler, QueueItem } from "../queue/queue.ts";
 import {
   loadUnclassified,
@@ -11,15 +12,10 @@ import {
   type UnclassifiedMessage,
 } from "../store/classifications.ts";
 import { isDataError } from "../store/database.ts";
-import {
-  conversationOfOne,
-  type DraftLabels,
-  loadToDraft,
-  type MessageToDraft,
-  type Moved,
-} from "../store/drafts.ts";
+import { conversationOfOne, loadToDraft, type MessageToDraft, type Moved } from "../store/drafts.ts";
 import { saveEach, whileAway } from "./commits.ts";
 import type { Attempted } from "./failures.ts";
+import { createLlmLabels, type LabelDetail } from "./llm-labels.ts";
 import { createStepFailures, passOn, type StepParts } from "./step.ts";
 
 /** The beginning of a message that the model reads, in characters: labels are decided long before. */
@@ -27,6 +23,8 @@ const readLength = 8_000;
 
 export interface ClassifyParts extends StepParts {
   classify(items: ClassifyItem[]): Promise<ClassifyResponse>;
+  /** The LLM that a company has asked for labels where the classifier abstains; undefined where none is to be asked. */
+  labellerOf(companyId: string): Promise<Labeller> | undefined;
 }
 
 /** What the classifier gets of a message. @param text of any length: it is cut */
@@ -35,7 +33,10 @@ export function toClassifyItem({ id, company, subject, text, requester }: Classi
   return { id, company, subject, text: text.slice(0, readLength).toWellFormed(), ...from };
 }
 
-function toClassification(result: ClassifyResponse["results"][number]): Kept {
+/** The labels as they are kept beside a message. */
+type Kept = NewClassification & { detail: LabelDetail };
+
+function toClassification(result: Classified): Kept {
   const { id, type, priority, department, language, outOfScope, model } = result;
   return {
     messageId: id,
@@ -49,8 +50,9 @@ function toClassification(result: ClassifyResponse["results"][number]): Kept {
   };
 }
 
-/** The labels as they are kept beside a message. */
-type Kept = NewClassification & { detail: DraftLabels };
+function withDetail(kept: Kept, detail: LabelDetail): Kept {
+  return { ...kept, type: detail.type.label, department: detail.department.label, detail };
+}
 
 /** What the draft works on, where the message is the only one of its ticket. */
 function toDraft(message: UnclassifiedMessage, { language, detail }: Kept, now: Moved) {
@@ -67,6 +69,7 @@ function isOfOneMessage(error: unknown): boolean {
 export function createClassifyHandler(parts: ClassifyParts): Handler {
   const { db, claims, metrics, classify, signal } = parts;
   const failures = createStepFailures("classify", parts);
+  const llmLabels = createLlmLabels(parts);
 
   /** A batch that fails is tried by halves, so that one message the model cannot take does not take others with it. */
   const ask = async (messages: UnclassifiedMessage[]): Promise<Kept[]> => {
@@ -133,22 +136,47 @@ export function createClassifyHandler(parts: ClassifyParts): Handler {
     return ids.length > 0 ? [...carried, ...(await loadUnclassified(db, ids))] : carried;
   };
 
-  const work = async (items: QueueItem[]) => {
-    const started = performance.now();
-    const messages = await load(items);
-    if (messages.length === 0) return;
-    const results = await ask(messages);
+  /** Stores labels and passes their messages on. @param onSaved called between the two */
+  const finish = async (
+    messages: Map<string, UnclassifiedMessage>,
+    results: Kept[],
+    onSaved?: () => void,
+  ) => {
     if (results.length === 0) return;
-    const { ready, others } = await save(new Map(messages.map((message) => [message.id, message])), results);
-    metrics.time("deskwire.step.time", performance.now() - started, { step: "classify" });
+    const { ready, others } = await save(messages, results);
+    onSaved?.();
     await Promise.all([
       passOn("draft", parts, ready),
       loadClaimed(others).then((loaded) => passOn("draft", parts, loaded)),
     ]);
   };
 
+  /** Each message that an LLM is asked about goes on by itself, so that the others of its batch need not wait. */
+  const work = async (items: QueueItem[]) => {
+    const started = performance.now();
+    const loaded = await load(items);
+    const messages = new Map(loaded.map((message) => [message.id, message]));
+    const results = loaded.length > 0 ? await ask(loaded) : [];
+    const asked = new Map<string, Promise<void>>();
+    const settled = results.filter((kept) => {
+      const message = messages.get(kept.messageId);
+      const labels = message && llmLabels.ask(message, kept.detail);
+      if (labels)
+        asked.set(
+          kept.messageId,
+          labels.then((detail) => finish(messages, [withDetail(kept, detail)])),
+        );
+      return !labels;
+    });
+    const timed = () => metrics.time("deskwire.step.time", performance.now() - started, { step: "classify" });
+    return { asked, others: finish(messages, settled, timed) };
+  };
+
   return (items) => {
     const batch = work(items);
-    return items.map(() => batch);
+    return items.map(async ({ id }) => {
+      const { asked, others } = await batch;
+      await (asked.get(id) ?? others);
+    });
   };
 }

@@ -27,11 +27,16 @@ afterEach(() => {
 interface Shown {
   progress: { stage: string; attempts: number; error: { kind: string; step: string } | null };
   draft: { text: string; writtenBy: string; usage: object } | null;
+  classification: { priority: { reasons?: string[] } };
 }
 
 /** Posts a message, and waits until what became of it is as wanted. */
-async function ask(externalId: string, wanted: (message: Shown) => boolean): Promise<Shown> {
-  const body = { externalId, text: "Where is my order?", requester: { name: "Ann" } };
+async function ask(
+  externalId: string,
+  wanted: (message: Shown) => boolean,
+  text = "Where is my order?",
+): Promise<Shown> {
+  const body = { externalId, text, requester: { name: "Ann" } };
   const posted = await request(hub.url, "/v1/messages", { key, body });
   const { accepted } = posted.body as { accepted: [{ ticketId: string }] };
   return waitFor(accepted[0].ticketId, wanted);
@@ -82,4 +87,25 @@ test("a refused key makes messages wait with the error, and kills none", async (
     attempts: 0,
     error: { kind: "auth", step: "draft" },
   });
+});
+
+test("a label that the classifier abstains from is the model's where the company wishes so, and the draft still comes", async () => {
+  mock.on(
+    { systemMessage: "Labels of type" },
+    { content: '{"type":"question","department":"shipping"}', model: "test-model-2026" },
+  );
+  mock.onMessage(/./, { content: reply });
+  const company = hub.node.directory.get("acme");
+  if (!company) throw new Error("acme is not there");
+  const classifier = { ...company.classifier, llm: true };
+  hub.node.directory.replace("acme", { ...company, classifier, digest: "with labels by the LLM" });
+  const { classification, draft } = await ask("labelled", delivered, "Où est donc mon colis ?");
+  const chosen = { abstained: false, reasons: expect.arrayContaining(["chosen by the LLM"]) };
+  expect(classification).toMatchObject({
+    type: { label: "question", ...chosen },
+    department: { label: "shipping", ...chosen },
+    llm: { model: "test-model-2026" },
+  });
+  expect(classification.priority.reasons).not.toContain("chosen by the LLM");
+  expect(draft?.text).toBe(reply);
 });

@@ -5,7 +5,7 @@ import type { Classified, ClassifyItem, ClassifyResponse } from "../../ml-servic
 import type { Delivered, OutgoingDraft } from "../../plugins/contract/connector.ts";
 import type { Drafter, DraftRequest, DraftResult } from "../llm/drafter.ts";
 import type { RetryPolicy } from "../pipeline/failures.ts";
-import { type Pipeline, startPipeline } from "../pipeline/pipeline.ts";
+import { type Pipeline, type PipelineParts, startPipeline } from "../pipeline/pipeline.ts";
 import { createMemoryQueue } from "../queue/memory.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Database, Row } from "../store/database.ts";
@@ -60,6 +60,7 @@ export interface TestPipelineOptions {
   policy?: RetryPolicy;
   stalledMs?: number;
   draftConcurrency?: number;
+  labellerOf?: PipelineParts["labellerOf"];
 }
 
 /** A queue that outlives a node, as one between nodes does: a start does not free other nodes' claims. */
@@ -93,6 +94,7 @@ export function startTestPipeline(
       policy,
       classify: outside.classify ?? classifyAll,
       drafterOf: async () => drafter,
+      labellerOf: options.labellerOf ?? (() => undefined),
       put: (_company, _connector, draft, signal) => put(draft, signal),
     },
     {

@@ -17,8 +17,20 @@ const scored = z.object({ label: z.string(), confidence: z.number().min(0).max(1
 const prediction = scored.extend({
   abstained: z.boolean().describe("Too unsure to be applied by itself"),
   alternatives: z.array(scored),
-  reasons: z.array(z.string()).optional(),
+  reasons: z
+    .array(z.string())
+    .optional()
+    .describe("Why, beside the classifier's own word: rules, doubts, `chosen by the LLM`"),
 });
+
+const usage = z
+  .object({ promptTokens: z.int(), completionTokens: z.int() })
+  .nullable()
+  .describe("In tokens, as the API told");
+const llm = z
+  .object({ model: z.string(), usage })
+  .optional()
+  .describe("The LLM that was asked for labels which the classifier had abstained from");
 
 const attachment = z.object({
   id,
@@ -49,6 +61,7 @@ const classification = z.object({
   type: prediction,
   priority: prediction,
   department: prediction,
+  llm,
   language: z.string().nullable(),
   outOfScope: z.number().nullable(),
   model: z.string(),
@@ -69,7 +82,7 @@ const draft = z.object({
   writtenBy: z.string().describe("The model, or `offline` where no LLM wrote it"),
   sources: z.array(source),
   notes: z.array(z.string()).describe("What agents should know of the draft"),
-  usage: z.object({ promptTokens: z.int(), completionTokens: z.int() }).nullable(),
+  usage,
   externalId: z.string().nullable().describe("The draft's id in the helpdesk"),
   createdAt: time,
   deliveredAt: time.nullable(),
@@ -189,7 +202,7 @@ export const draftListSchema = z.object({
       writtenBy: z.string(),
       sources: z.array(source),
       notes: z.array(z.string()),
-      labels: z.object({ type: prediction, priority: prediction, department: prediction }).nullable(),
+      labels: z.object({ type: prediction, priority: prediction, department: prediction, llm }).nullable(),
       createdAt: time,
     }),
   ),
