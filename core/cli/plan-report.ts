@@ -1,5 +1,6 @@
 /** What `deskwire plan` prints: figures, labels, drafts and costs, as text for a terminal. */
 import type { DrafterConfig } from "../../config/schema.ts";
+import type { Prediction } from "../../ml-service/classify-schema.ts";
 import { countEach, type Reading } from "../hosting/plan.ts";
 import {
   aMonth,
@@ -94,14 +95,29 @@ export function sharesText(labelled: readonly LabelledMessage[], wanted: number)
   ].join("\n");
 }
 
-/** Where the drafts come from, and what asking for them means. */
-export function draftsTitle(count: number, last: number, llm: string | null): string {
+/**
+ * Where the drafts come from, and what asking for them means.
+ * @param llm the LLM's model, and how many of these messages it is asked about for labels too; null where there is none
+ */
+export function draftsTitle(
+  count: number,
+  last: number,
+  llm: { model: string; asked: number } | null,
+): string {
   const which = count === 1 ? "The last message that wants a draft" : `The last ${count} that want a draft`;
   if (last === 0) return "No drafts were asked for (--last 0).";
   if (count === 0) return "No message wants a draft.";
   if (llm === null) return `${which}; drafts come from the company's own articles, no LLM is asked:`;
-  const requests = `${counted(count, "request goes", "requests go")} to the LLM ${onOneLine(llm)} now`;
-  return `${which}; ${requests}, and one more for each answer in another language than the customer's:`;
+  const requests = `${counted(count, "request goes", "requests go")} to the LLM ${onOneLine(llm.model)} now`;
+  const forLabels = llm.asked > 0 ? `, ${llm.asked} more for labels` : "";
+  return `${which}; ${requests}${forLabels}, and one more for each answer in another language than the customer's:`;
+}
+
+/** How sure a label is, and what the LLM said where it was asked. */
+function remark({ abstained, reasons = [] }: Prediction): string {
+  const byLlm = reasons.filter((reason) => reason.includes("the LLM")).map((reason) => onOneLine(reason));
+  const remarks = [...(abstained ? ["unsure"] : []), ...byLlm];
+  return remarks.length > 0 ? ` (${remarks.join("; ")})` : "";
 }
 
 /** A message with its labels, as they are known before its draft. */
@@ -109,8 +125,8 @@ export function messageText(place: number, { message, labels }: LabelledMessage,
   const { at, requester, subject, text } = message;
   const who = requester.name ?? requester.email ?? "somebody";
   const given = labelNames.map((name) => {
-    const { label, confidence, abstained } = labels[name];
-    return `${name} ${label} ${percent(confidence)}${abstained ? " (unsure)" : ""}`;
+    const { label, confidence } = labels[name];
+    return `${name} ${label} ${percent(confidence)}${remark(labels[name])}`;
   });
   const head = `${place}. ${minute(at)}, ${short(who)}${subject === null ? "" : `: ${short(subject)}`}`;
   return ["", head, ...quote(text, ">", full), `   ${given.join(", ")}`, ""].join("\n");
@@ -134,7 +150,7 @@ function money(amount: number, currency: string): string {
 }
 
 /**
- * The last line of figures: what the LLM would cost.
+ * What the LLM would cost for drafts.
  * @param online whether an LLM writes the drafts
  * @param use null where it could not be measured
  */
@@ -147,9 +163,26 @@ export function costText(
   const title = "The LLM in a month of 30 days:";
   if (!online) return `${title} cost 0, since none is asked (drafter.key or drafter.baseUrl sets one).\n`;
   if (!use) return `${title} not known, since no draft was written whose use of tokens is told.\n`;
+  return `${title} ${counted(drafts, "draft")} ${useText(use, prices)}`;
+}
+
+/**
+ * The same for labels that the classifier is not sure of.
+ * @param requests how many a month
+ */
+export function labelCostText(
+  use: MonthlyUse | null,
+  requests: number,
+  prices: DrafterConfig["prices"],
+): string {
+  const title = `Beside them ${counted(requests, "request")} for labels where the classifier is unsure`;
+  if (!use) return `${title}: what they use is not known, since none of these was answered.\n`;
+  return `${title} ${useText(use, prices)}`;
+}
+
+function useText(use: MonthlyUse, prices: DrafterConfig["prices"]): string {
   const each = `${number(use.inputEach)} tokens in and ${number(use.outputEach)} out`;
-  const sum = `${number(use.input)} in and ${number(use.output)} out`;
-  const tokens = `${title} ${counted(drafts, "draft")} of ${each} each are ${sum}`;
+  const tokens = `of ${each} each are ${number(use.input)} in and ${number(use.output)} out`;
   if (use.cost !== null && prices) return `${tokens}, ${money(use.cost, prices.currency)}.\n`;
   return `${tokens}. With drafter.prices (inputPerMillion, outputPerMillion) set, this tells the cost.\n`;
 }

@@ -43,14 +43,16 @@ interface Settings {
   /** Of the connector. */
   mail?: object;
   drafter?: object;
+  classifier?: object;
   hub?: Record<string, unknown>;
 }
 
 /** A project with the archive, switched off, as "mail", and an api connector. */
-async function makeProject({ mail, drafter, hub }: Settings = {}): Promise<string> {
+async function makeProject({ mail, drafter, classifier = {}, hub }: Settings = {}): Promise<string> {
   const fields = JSON.stringify({ plugin, enabled: false, items, ...mail });
   const own = drafter ? `drafter: ${JSON.stringify(drafter)}\n` : "";
-  const company = `connectors:\n  api: {}\n  mail: ${fields}\n${own}`;
+  const classify = `classifier: ${JSON.stringify(classifier)}\n`;
+  const company = `connectors:\n  api: {}\n  mail: ${fields}\n${own}${classify}`;
   const { dir, remove } = await makeHubProject({ acme: company }, hub);
   cleanUps.push(remove);
   return dir;
@@ -122,6 +124,32 @@ test("an LLM is asked as often as was said before, with the conversation, and it
   // As the pipeline would: what stands in the ticket before the message, the agent's answer too.
   expect(asked[0]).toMatch(/first: where.*We have sent it to you\..*second: where/s);
   expect(asked[1]).not.toContain("We have sent it to you.");
+});
+
+test("labels that the classifier is not sure of are asked for as the hub would, and their use is told beside the drafts", {
+  timeout,
+}, async () => {
+  const prices = { inputPerMillion: 1_000, outputPerMillion: 10_000, currency: "EUR" };
+  const french = ["Où est donc mon colis ?", "Bonjour, je voudrais échanger mes chaussures."];
+  const mail = { items: french.map((text, i) => item(`f${i}`, "customer", 2 + i, `f${i}`, text)) };
+  const dir = await makeProject({ mail, drafter: llm({ prices }), classifier: { llm: true } });
+  const chosen = '{"type":"request","department":"hr"}';
+  const usage = { prompt_tokens: 300, completion_tokens: 10 };
+  mock.on({ systemMessage: "Labels of department" }, { content: chosen, usage });
+  answerWith(500, 50);
+  const { code, output } = await runDeskwire(dir, ["plan", "acme/mail", "--last", "1"]);
+  expect(output).toContain("1 request goes to the LLM test-model now, 1 more for labels, and one more");
+  expect(output).toMatch(
+    /type request \d+ % \(chosen by the LLM\), priority .*, department hr \d+ % \(chosen/,
+  );
+  expect(output).toMatch(
+    /\n\nThe LLM in a month of 30 days: 9 drafts of 500 tokens in and 50 out each are .*\n/,
+  );
+  // 2 messages in 7 days are 8.57 a month.
+  expect(output).toContain(
+    "Beside them 9 requests for labels where the classifier is unsure of 300 tokens in and 10 out each are 2,571 in and 86 out, some 3.43 EUR.\n",
+  );
+  expect(code).toBe(0);
 });
 
 test("without prices the use is told in tokens, and what turns it into money", { timeout }, async () => {

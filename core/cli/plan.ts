@@ -1,6 +1,7 @@
 /** deskwire plan: what a connector would bring in and what the hub would make of it, before it is enabled. Writes nothing. */
 import { createCompanyDirectory } from "../../config/directory.ts";
 import type { Company, ConnectorInstance, LoadedConfig } from "../../config/types.ts";
+import { labels } from "../../ml-service/labels.ts";
 import { openClassifier } from "../../moleculer.config.ts";
 import { ConnectorError, kindOf } from "../../plugins/contract/errors.ts";
 import { withConnector } from "../hosting/open-alone.ts";
@@ -14,9 +15,12 @@ import {
   type PlannedDraft,
 } from "../hosting/plan-drafts.ts";
 import { untilAborted } from "../lib/abort.ts";
+import { createBreakers } from "../lib/breakers.ts";
 import { createLog, type LogFor } from "../lib/log.ts";
 import { asksLlm } from "../llm/drafter.ts";
 import { createDrafters } from "../pipeline/drafters.ts";
+import { createLabellers } from "../pipeline/labellers.ts";
+import { createLlmLabels, type LlmUse, openHeads } from "../pipeline/llm-labels.ts";
 import { onInterrupt } from "./interrupt.ts";
 import {
   costText,
@@ -24,6 +28,7 @@ import {
   draftsTitle,
   draftText,
   figuresText,
+  labelCostText,
   messageText,
   sharesText,
 } from "./plan-report.ts";
@@ -109,35 +114,57 @@ async function read(planned: Planned): Promise<{ reading: Reading; renewed: bool
   }
 }
 
+/** What the LLM gave for the last messages. */
+interface Written {
+  drafts: PlannedDraft[];
+  /** For each message whose labels it was asked for, with an answer. */
+  labels: LlmUse[];
+}
+
 /** Writes the drafts and prints each as it comes. After an error that all others would meet, no more are asked for. */
 async function writeDrafts(planned: Planned, labelled: readonly LabelledMessage[], full: boolean) {
   const { config, company, logFor, signal } = planned;
-  const drafter = await createDrafters(createCompanyDirectory(config), logFor("drafter")).of(company.id);
-  const drafts: PlannedDraft[] = [];
-  for (const [i, one] of labelled.entries()) {
+  const directory = createCompanyDirectory(config);
+  const breakers = createBreakers();
+  const drafter = await createDrafters(directory, logFor("drafter"), breakers).of(company.id);
+  const { of: labellerOf } = createLabellers({ directory, breakers, labels, concurrency: 1 });
+  const llmLabels = createLlmLabels({ labellerOf, log: logFor("labels"), signal });
+  const written: Written = { drafts: [], labels: [] };
+  for (const [i, { message, labels: own }] of labelled.entries()) {
+    const { subject, text } = message;
+    const chosen = await llmLabels.ask({ company: company.id, subject, text }, own);
+    if (chosen?.llm) written.labels.push(chosen.llm);
+    const one = { message, labels: { ...own, ...chosen } };
     process.stdout.write(messageText(i + 1, one, full));
     const draft = await draftFor(drafter, company, one, signal);
     process.stdout.write(draftText(draft, full));
-    drafts.push(draft);
+    written.drafts.push(draft);
     if (!("result" in draft) && (draft.kind === "auth" || draft.kind === "config")) break;
   }
-  return drafts;
+  return written;
 }
 
 /** Labels, drafts and costs. @returns the exit code */
 async function tellDrafts(planned: Planned, { messages, days }: Reading, last: number, full: boolean) {
   const { company, signal } = planned;
+  const { model, prices } = company.drafter;
   const wanted = messages.filter(({ skip }) => skip === null);
   const labelled = await labelMessages(await openClassifier(company), company.id, wanted, signal);
   if (labelled.length > 0) say(sharesText(labelled, wanted.length));
   const online = asksLlm(company.drafter);
   const chosen = last === 0 ? [] : labelled.slice(-last);
-  say(draftsTitle(chosen.length, last, online ? company.drafter.model : null));
-  const drafts = await writeDrafts(planned, chosen, full);
+  const isOpen = ({ message, labels }: LabelledMessage) => openHeads(labels, message).length > 0;
+  const choosesLabels = online && company.classifier.llm;
+  const asked = choosesLabels ? chosen.filter(isOpen).length : 0;
+  say(draftsTitle(chosen.length, last, online ? { model, asked } : null));
+  const { drafts, labels: uses } = await writeDrafts(planned, chosen, full);
   const written = drafts.flatMap((draft) => ("result" in draft ? [draft.result] : []));
-  const { prices } = company.drafter;
   const monthly = aMonth(wanted.length, days);
   say(`\n${costText(online, monthlyUse(written, monthly, prices), monthly, prices)}`);
+  if (choosesLabels && labelled.length > 0) {
+    const requests = (monthly * labelled.filter(isOpen).length) / labelled.length;
+    say(labelCostText(monthlyUse(uses, requests, prices), requests, prices));
+  }
   if (written.length === chosen.length) return 0;
   process.stderr.write(`${written.length} of ${counted(chosen.length, "draft")} could be written\n`);
   return 1;

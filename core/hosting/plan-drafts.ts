@@ -85,7 +85,7 @@ export const aMonth = (count: number, days: number): number => (count / days) * 
 
 /** The use of an LLM in a month of 30 days. */
 export interface MonthlyUse {
-  /** Means for one draft, in tokens. */
+  /** Means for one request, in tokens. */
   inputEach: number;
   outputEach: number;
   input: number;
@@ -95,20 +95,20 @@ export interface MonthlyUse {
 }
 
 /**
- * Estimated from drafts that were written; null where none of them tells what it used.
- * @param drafts how many a month
+ * Estimated from answers that were given, to drafts or to labels; null where none of them tells what it used.
+ * @param requests how many a month
  */
 export function monthlyUse(
-  written: ReadonlyArray<Pick<DraftResult, "usage">>,
-  drafts: number,
+  answers: ReadonlyArray<Pick<DraftResult, "usage">>,
+  requests: number,
   prices: DrafterConfig["prices"],
 ): MonthlyUse | null {
-  const usages = written.flatMap(({ usage }) => usage ?? []);
+  const usages = answers.flatMap(({ usage }) => usage ?? []);
   if (usages.length === 0) return null;
   const mean = (field: "promptTokens" | "completionTokens") =>
     usages.reduce((sum, usage) => sum + usage[field], 0) / usages.length;
   const [inputEach, outputEach] = [mean("promptTokens"), mean("completionTokens")];
-  const [input, output] = [inputEach * drafts, outputEach * drafts];
+  const [input, output] = [inputEach * requests, outputEach * requests];
   const cost = prices
     ? (input * prices.inputPerMillion + output * prices.outputPerMillion) / 1_000_000
     : null;

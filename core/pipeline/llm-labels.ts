@@ -84,13 +84,13 @@ export interface LlmLabels {
 
 export interface LlmLabelsParts {
   labellerOf(companyId: string): Promise<Labeller> | undefined;
-  metrics: Metrics;
+  metrics?: Metrics;
   log: Log;
   signal: AbortSignal;
 }
 
 export function createLlmLabels({ labellerOf, metrics, log, signal }: LlmLabelsParts): LlmLabels {
-  const count = (result: string, by = 1) => metrics.count("deskwire.llm.labels", { result }, by);
+  const count = (result: string, by = 1) => metrics?.count("deskwire.llm.labels", { result }, by);
 
   const choose = async (
     making: Promise<Labeller>,
@@ -113,7 +113,7 @@ export function createLlmLabels({ labellerOf, metrics, log, signal }: LlmLabelsP
       log.debug("no label by the LLM", { company: message.company, error: why });
       return changed(labels, heads, (own) => withReason(own, `no label by the LLM: ${why}`));
     } finally {
-      metrics.time("deskwire.llm.labels.time", performance.now() - started);
+      metrics?.time("deskwire.llm.labels.time", performance.now() - started);
     }
   };
 
