@@ -1,65 +1,176 @@
-/** The classifier as a Moleculer service: `classifier.classify` for batches, `classifier.status` for health. */
+/** The classifier as a Moleculer service: `classifier.classify` for batches, `classifier.train`, `classifier.status` for health. */
 import { join } from "node:path";
-import { type Context, Errors, type ServiceSchema } from "moleculer";
+import { type Context, Errors, type ServiceBroker, type ServiceSchema } from "moleculer";
 import { z } from "zod";
 import { type Classifier, createClassifier } from "./classifier.ts";
 import { type ClassifyResponse, classifyRequestSchema } from "./classify-schema.ts";
+import { type Companies, createCompanies, type HostedModel, loadHosted } from "./company/companies.ts";
+import { createDriftWatches, type DriftAlarm } from "./company/drift-watches.ts";
+import { createTrainer, type DataSets, type Trainer, TrainingError } from "./company/train-company.ts";
 import { createRuleBook } from "./priority-rules.ts";
+import { createModelHost, type ModelHost } from "./registry/host.ts";
+import type { HostedCompany, HostLog } from "./registry/hosted-models.ts";
+import type { Registry } from "./registry/registry.ts";
+import { type TrainResponse, trainRequestSchema } from "./train-schema.ts";
+import { shippedVectors } from "./word-vectors.ts";
 
 export { type Classifier, createClassifier } from "./classifier.ts";
 
 /** The model that comes with the code. */
 export const defaultModelPath = join(import.meta.dirname, "models", "default.bin");
 
+/** About how often what is in force is compared with the registry, in milliseconds: an event tells sooner. */
+const refreshMs = 30_000;
+/** Companies whose models are kept in memory, each of some megabytes. */
+const maxLoaded = 200;
+/** Told to all nodes when a company's model has changed. */
+export const changedEvent = "classifier.changed";
+
 /** What `classifier.status` answers. */
 export interface ClassifierStatus {
-  /** Name and version. */
+  /** Name and version of the default model. */
   readonly model: string;
   readonly provider: "cpu";
   /** Documents classified since the start. */
   readonly documents: number;
+  /** Companies with a model of their own, as far as they are loaded here. */
+  readonly companies: readonly HostedCompany[];
+  /** Where messages are no longer like those that came first. */
+  readonly drift: readonly DriftAlarm[];
 }
 
-/** @param options.modelPath the model's file (default: the one that comes with the code) */
-export function classifierService(options: { modelPath?: string } = {}): ServiceSchema {
-  let classifier: Classifier | null = null;
-  let documents = 0;
-  const book = createRuleBook();
-  const loaded = (): Classifier => {
-    if (!classifier) throw new Errors.ServiceNotAvailableError({ action: "classifier.classify" });
-    return classifier;
+export interface ClassifierServiceOptions {
+  /** The default model's file (default: the one that comes with the code). */
+  readonly modelPath?: string;
+  /** Companies' own models. Without it there are none, and nothing can be trained. */
+  readonly models?: {
+    readonly registry: Registry;
+    readonly objects: DataSets;
+    /** Of the core. */
+    readonly version: string;
   };
+  readonly log?: HostLog & { warn(message: string, fields?: Record<string, unknown>): void };
+}
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** What runs between start and stop. */
+interface Running {
+  readonly classifier: Classifier;
+  readonly companies: Companies;
+  readonly host: ModelHost<HostedModel | null> | null;
+  readonly trainer: Trainer | null;
+}
+
+export function classifierService(options: ClassifierServiceOptions = {}): ServiceSchema {
+  const { modelPath = defaultModelPath, log = silent } = options;
+  const book = createRuleBook();
+  const drift = createDriftWatches(({ company, head, reason }, isOn) => {
+    if (isOn)
+      log.warn("a company's messages are no longer like those that came first", { company, head, reason });
+    else log.info("a company's messages are like those that came first again", { company, head });
+  });
+  const stopping = new AbortController();
+  let running: Running | null = null;
+  let documents = 0;
+  const at = (action: string): Running => {
+    if (!running) throw new Errors.ServiceNotAvailableError({ action: `classifier.${action}` });
+    return running;
+  };
+
   return {
     name: "classifier",
     actions: {
       classify: {
         async handler(ctx: Context<unknown>): Promise<ClassifyResponse> {
-          const request = classifyRequestSchema.safeParse(ctx.params);
-          if (!request.success) {
-            throw new Errors.ValidationError(
-              `classifier.classify: ${z.prettifyError(request.error)}`,
-              "VALIDATION_ERROR",
-              request.error.issues,
-            );
-          }
-          const { items, settings } = request.data;
+          const { items, settings } = parsed(classifyRequestSchema, ctx.params, "classifier.classify");
+          const { classifier, companies } = at("classify");
           book.read(items, settings);
-          const results = await loaded().classify(items);
+          const owns = await companies.ownFor(items, (company) => settings[company]);
+          const byItem = new Map(items.map((item, index) => [item, owns[index] ?? null]));
+          const results = await classifier.classify(items, (item) => byItem.get(item) ?? null);
           documents += results.length;
           return { results };
         },
       },
+      train: {
+        async handler(ctx: Context<unknown>): Promise<TrainResponse> {
+          const request = parsed(trainRequestSchema, ctx.params, "classifier.train");
+          const { trainer } = at("train");
+          if (!trainer)
+            throw new Errors.ValidationError("this node keeps no models of companies", "NO_REGISTRY");
+          try {
+            const response = await trainer.train(request, stopping.signal);
+            const { company } = request;
+            if (response.outcome === "promoted") await ctx.broker.broadcast(changedEvent, { company });
+            return response;
+          } catch (error) {
+            if (!(error instanceof TrainingError)) throw error;
+            if (error.kind === "invalid") throw new Errors.ValidationError(error.message, "INVALID_DATA_SET");
+            throw new Errors.MoleculerRetryableError(error.message, 409, error.kind.toUpperCase());
+          }
+        },
+      },
       status: {
         handler(): ClassifierStatus {
-          return { model: loaded().model, provider: "cpu", documents };
+          const { classifier, host } = at("status");
+          const companies =
+            host?.status().filter(({ current, error }) => current !== null || error !== null) ?? [];
+          return { model: classifier.model, provider: "cpu", documents, companies, drift: drift.alarms() };
         },
       },
     },
-    async started() {
-      classifier = createClassifier(options.modelPath ?? defaultModelPath, { rulesFor: book.of });
+    events: {
+      [changedEvent]: {
+        async handler(ctx: Context<{ company: string }>) {
+          await running?.host?.refresh(ctx.params.company);
+        },
+      },
+    },
+    async started(this: { broker: ServiceBroker }) {
+      running = start(modelPath, options, log, { rulesFor: book.of, observe: drift.observe });
     },
     async stopped() {
-      classifier = null;
+      stopping.abort(new Errors.ServiceNotAvailableError({ action: "classifier.train" }));
+      await running?.host?.close();
+      running = null;
     },
   };
+}
+
+function start(
+  modelPath: string,
+  { models }: ClassifierServiceOptions,
+  log: HostLog,
+  reading: Parameters<typeof createClassifier>[1],
+): Running {
+  const vectors = shippedVectors();
+  const host = models
+    ? createModelHost<HostedModel | null>({
+        ...{ registry: models.registry, fallback: null, log, refreshMs, maxLoaded },
+        load: (bytes, manifest) => loadHosted(bytes, manifest, vectors),
+      })
+    : null;
+  const trainer = models
+    ? createTrainer({
+        ...{ registry: models.registry, objects: models.objects, defaultModelPath: modelPath },
+        ...{ codeVersion: models.version, leastCore: models.version },
+      })
+    : null;
+  return {
+    classifier: createClassifier(modelPath, reading),
+    companies: createCompanies({ host, vectors, maxKept: maxLoaded }),
+    host,
+    trainer,
+  };
+}
+
+function parsed<T extends z.ZodType>(schema: T, params: unknown, action: string): z.output<T> {
+  const request = schema.safeParse(params);
+  if (request.success) return request.data;
+  throw new Errors.ValidationError(
+    `${action}: ${z.prettifyError(request.error)}`,
+    "VALIDATION_ERROR",
+    request.error.issues,
+  );
 }

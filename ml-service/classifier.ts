@@ -1,41 +1,52 @@
-/** The classifier without a broker: model, rules and language put together into one answer for each message. */
+/** The classifier without a broker: model, company's own model, rules and language put together into one answer for each message. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Classified, ClassifyItem, Prediction } from "./classify-schema.ts";
-import { createExtractor, normalise } from "./features.ts";
+import { type OwnModel, type OwnReading, placesOf } from "./company/own-model.ts";
+import { createExtractor, type Features, normalise } from "./features.ts";
 import { detectLanguage } from "./language.ts";
 import { loadModel, type Model, type ModelHead } from "./model.ts";
 import { ModelError } from "./model-error.ts";
-import { createPriorityRules, type PriorityRules, type Raised } from "./priority-rules.ts";
-import { createScorer, familiarityOf, knownShare, outsideness, probabilities } from "./score.ts";
+import { neutralPrediction, predictionOf, raisedPrediction, round } from "./predictions.ts";
+import { createPriorityRules, type PriorityRules } from "./priority-rules.ts";
+import { createScorer, knownShare, probabilities } from "./score.ts";
 import { shippedVectors } from "./word-vectors.ts";
 
 /** After so many items other work gets its turn: 32 of 600 characters take a few milliseconds. */
 const itemsPerTurn = 32;
 /** With a smaller share of known words than this, the heads' confidence means nothing. */
 const leastKnown = 0.34;
-/** A rule takes this share of the probability under its priority; the rest stays, since rules err too. */
-const ruleShare = 0.85;
 /** From this chance on that a text is no support matter, the heads abstain: they know nothing else. */
 const mostOutside = 0.7;
-const shownAlternatives = 3;
-/** What a text without words is called, abstaining: an empty message is no emergency. */
-const neutral: Readonly<Record<string, string>> = {
-  type: "question",
-  priority: "normal",
-  department: "general",
-};
-const shownHeads = ["type", "priority", "department"] as const;
+export const shownHeads = ["type", "priority", "department"] as const;
+export type ShownHead = (typeof shownHeads)[number];
 
 export interface Classifier {
-  /** Answers in the order of the items, one for each. Never throws because of a text. */
-  classify(items: readonly ClassifyItem[]): Promise<Classified[]>;
+  /**
+   * Answers in the order of the items, one for each. Never throws because of a text.
+   * @param ownFor a company's own model for an item, in place of the default one for the heads that it has
+   */
+  classify(
+    items: readonly ClassifyItem[],
+    ownFor?: (item: ClassifyItem) => OwnModel | null,
+  ): Promise<Classified[]>;
+  /** What the default model says of a normalised text for a head; null where it has no such head. */
+  chancesOf(head: string, normal: string): Float64Array | null;
   /** Name and version, as in each answer. */
   readonly model: string;
+}
+
+/** What may be watched of each answer, beside what is given out. */
+export interface Watched extends Prediction {
+  readonly head: ShownHead;
+  /** The share of the text's words that the model does not know. */
+  readonly unknown: number;
 }
 
 export interface ClassifierOptions {
   /** The priority rules of a company, by its id. Default: the built-in ones for all. */
   rulesFor?(company: string): PriorityRules;
+  /** Told of each answer. @param model name and version of the model that gave it */
+  observe?(company: string, model: string, answer: Watched): void;
 }
 
 /**
@@ -48,137 +59,114 @@ export function createClassifier(modelPath: string, options?: ClassifierOptions)
 
 /** The same for a model that is already in memory. */
 export function classifierOf(model: Model, options: ClassifierOptions = {}): Classifier {
-  const { header } = model;
+  const name = `${model.header.name}@${model.header.version}`;
+  const read = createDefaultReader(model);
   const builtIn = createPriorityRules();
   const rulesFor = options.rulesFor ?? (() => builtIn);
-  const heads = placesOf(header.heads);
-  for (const name of shownHeads) {
-    if (!heads.has(name))
-      throw new ModelError(`the model ${header.name} has no head "${name}": train it again`);
-  }
-  const extract = createExtractor(header.bits);
-  const score = createScorer(model, header.vectors ? shippedVectors() : null);
-  const name = `${header.name}@${header.version}`;
 
-  /** By the head that small talk has taught, or else by how familiar the text looks. */
-  function outsideOf(logits: Float64Array, scope: Float64Array | null): number | null {
-    if (scope) return scope[1] ?? null;
-    if (header.familiarity.length === 0) return null;
-    return outsideness(familiarityOf(logits, header.heads), header.familiarity);
-  }
-
-  function classifyOne(item: ClassifyItem): Classified {
+  function classifyOne(item: ClassifyItem, own: OwnModel | null): Classified {
     const normal = normalise(item.subject, item.text);
-    const features = extract(normal);
-    const logits = score(features);
-    const known = knownShare(model, features);
-    const chances = (head: string) => {
-      const place = heads.get(head);
-      return place ? probabilities(logits, place.from, place.head) : null;
+    const reading = read(normal);
+    const mine = own?.read(normal, reading.chances) ?? null;
+    const doubts = { own: unknownDoubt(mine), common: reading.doubts };
+    const answer = (head: ShownHead): Prediction => {
+      const opinion = mine?.heads.get(head);
+      const asked = opinion?.head ?? reading.head(head);
+      if (reading.isWordless) return neutralPrediction(asked);
+      const chances = opinion?.chances ?? reading.chances(head) ?? new Float64Array(asked.labels.length);
+      const reasons = opinion ? [...opinion.doubts, ...doubts.own] : doubts.common;
+      const prediction =
+        head === "priority"
+          ? raisedPrediction(asked, chances, rulesFor(item.company).apply(normal, item.requester), reasons)
+          : predictionOf(asked, chances, reasons);
+      const unknown = opinion ? (mine?.unknown ?? 0) : reading.unknown;
+      options.observe?.(item.company, opinion && own ? own.name : name, { head, unknown, ...prediction });
+      return prediction;
     };
-    const outside = outsideOf(logits, chances("scope"));
-    const unknown = known < leastKnown;
-    const language = detectLanguage(normal);
-    const doubts: string[] = [];
-    if (language !== null && !header.languages.includes(language)) {
-      doubts.push(`the model has not learnt this language (${language})`);
-    }
-    if (unknown) doubts.push("most words are unknown to the model");
-    if ((outside ?? 0) > mostOutside) doubts.push("does not look like a matter for a support desk");
-    const wordless = features.stemCount === 0 && !/[\p{L}\p{N}]/u.test(normal);
-    const answer = (head: (typeof shownHeads)[number]) => {
-      const place = heads.get(head);
-      if (!place) throw new ModelError(`the model ${name} has no head "${head}"`);
-      if (wordless) return neutralAnswer(place.head);
-      const own = probabilities(logits, place.from, place.head);
-      return head === "priority"
-        ? withRules(place.head, own, rulesFor(item.company).apply(normal, item.requester), doubts)
-        : predictionOf(place.head, own, doubts);
-    };
+    const outside = mine?.outside ?? reading.outside;
     return {
       id: item.id,
       type: answer("type"),
       priority: answer("priority"),
       department: answer("department"),
-      language,
-      outOfScope: outside === null ? null : round(Math.max(outside, unknown ? 1 - known : 0)),
-      model: name,
+      language: reading.language,
+      outOfScope: outside === null ? null : round(outside),
+      model: own?.name ?? name,
     };
   }
 
   return {
     model: name,
-    async classify(items) {
+    chancesOf: (head, normal) => read(normal).chances(head)?.slice() ?? null,
+    async classify(items, ownFor) {
       const results: Classified[] = [];
       for (const [at, item] of items.entries()) {
         if (at > 0 && at % itemsPerTurn === 0) await nextTurn();
-        results.push(classifyOne(item));
+        results.push(classifyOne(item, ownFor?.(item) ?? null));
       }
       return results;
     },
   };
 }
 
-/** Where each head's labels begin among all columns. */
-function placesOf(heads: readonly ModelHead[]): Map<string, { head: ModelHead; from: number }> {
-  const places = new Map<string, { head: ModelHead; from: number }>();
-  let from = 0;
-  for (const head of heads) {
-    places.set(head.name, { head, from });
-    from += head.labels.length;
-  }
-  return places;
+function unknownDoubt(reading: OwnReading | null): string[] {
+  return reading && 1 - reading.unknown < leastKnown ? ["most words are unknown to the company's model"] : [];
 }
 
-/** Every label is as likely as any other; the neutral one is shown. */
-function neutralAnswer(head: ModelHead): Prediction {
-  const confidence = round(1 / head.labels.length);
-  const label = head.labels.find((name) => name === neutral[head.name]) ?? head.labels[0] ?? "";
-  const others = head.labels.filter((name) => name !== label).slice(0, shownAlternatives);
-  return {
-    label,
-    confidence,
-    abstained: true,
-    alternatives: others.map((other) => ({ label: other, confidence })),
-    reasons: ["the text has no words"],
+/** What the default model makes of a text; valid until the next one is read. */
+interface DefaultReading {
+  readonly isWordless: boolean;
+  readonly language: string | null;
+  /** The share of words that it does not know. */
+  readonly unknown: number;
+  /** From 0 to 1, null where the model does not tell. */
+  readonly outside: number | null;
+  /** Reasons for abstaining whatever the confidence. */
+  readonly doubts: readonly string[];
+  head(name: ShownHead): ModelHead;
+  chances(head: string): Float64Array | null;
+}
+
+function createDefaultReader(model: Model): (normal: string) => DefaultReading {
+  const { header } = model;
+  const places = new Map(placesOf(header.heads).map((place) => [place.head.name, place]));
+  const placeOf = (head: string) => {
+    const place = places.get(head);
+    if (!place) throw new ModelError(`the model ${header.name} has no head "${head}": train it again`);
+    return place;
+  };
+  for (const head of shownHeads) placeOf(head);
+  const extract = createExtractor(header.bits);
+  const score = createScorer(model, header.vectors ? shippedVectors() : null);
+
+  return (normal) => {
+    const features = extract(normal);
+    const logits = score(features);
+    const chances = (head: string) => {
+      const place = places.get(head);
+      return place ? probabilities(logits, place.from, place.head) : null;
+    };
+    const known = knownShare(model, features);
+    const scope = chances("scope")?.[1] ?? null;
+    const language = detectLanguage(normal);
+    const doubts: string[] = [];
+    if (language !== null && !header.languages.includes(language)) {
+      doubts.push(`the model has not learnt this language (${language})`);
+    }
+    if (known < leastKnown) doubts.push("most words are unknown to the model");
+    if ((scope ?? 0) > mostOutside) doubts.push("does not look like a matter for a support desk");
+    return {
+      isWordless: isWordless(features, normal),
+      language,
+      unknown: 1 - known,
+      outside: scope === null ? null : Math.max(scope, known < leastKnown ? 1 - known : 0),
+      doubts,
+      head: (name) => placeOf(name).head,
+      chances,
+    };
   };
 }
 
-/** @param doubts reasons for abstaining whatever the confidence */
-function predictionOf(head: ModelHead, chances: Float64Array, doubts: readonly string[]): Prediction {
-  const ranked = head.labels
-    .map((label, at) => ({ label, confidence: round(chances[at] as number) }))
-    .sort((a, b) => b.confidence - a.confidence);
-  const [best = { label: "", confidence: 0 }, ...others] = ranked;
-  return {
-    ...best,
-    abstained: doubts.length > 0 || best.confidence < head.threshold,
-    alternatives: others.slice(0, shownAlternatives),
-    ...(doubts.length > 0 ? { reasons: [...doubts] } : {}),
-  };
-}
-
-/** Moves most of the probability under a rule's priority up to it, and says which rules fired. */
-function withRules(
-  head: ModelHead,
-  chances: Float64Array,
-  { raisesTo, rules }: Raised,
-  doubts: readonly string[],
-): Prediction {
-  const floor = raisesTo === null ? -1 : head.labels.indexOf(raisesTo);
-  if (floor < 0) return predictionOf(head, chances, doubts);
-  const raised = chances.slice();
-  for (let below = 0; below < floor; below += 1) {
-    const moved = (raised[below] as number) * ruleShare;
-    raised[below] = (raised[below] as number) - moved;
-    raised[floor] = (raised[floor] as number) + moved;
-  }
-  // A rule is readable evidence of its own: with it, unknown words around it are no reason to abstain.
-  const prediction = predictionOf(head, raised, []);
-  return { ...prediction, reasons: rules.map((rule) => `rule: ${rule}`) };
-}
-
-/** Four digits are plenty for a confidence and keep answers and history small. */
-function round(chance: number): number {
-  return Math.round(chance * 10_000) / 10_000;
+function isWordless(features: Features, normal: string): boolean {
+  return features.stemCount === 0 && !/[\p{L}\p{N}]/u.test(normal);
 }

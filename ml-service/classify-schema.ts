@@ -8,6 +8,8 @@ export const classifyItemSchema = z.object({
   id: z.string(),
   /** Whose labels and whose model: the company's id. */
   company: z.string(),
+  /** The ticket's id: all messages of a ticket are answered by the same version of a model on trial. Default: `id`. */
+  ticket: z.string().optional(),
   subject: z.string().nullable(),
   text: z.string(),
   /** Who wrote it, for the company's list of VIPs. */

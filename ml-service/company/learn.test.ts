@@ -156,8 +156,7 @@ describe("learning", () => {
       Object.keys(words).findIndex((name) => words[name]?.some((part) => normal.startsWith(part)));
     const knowing = (_: string, normal: string) =>
       Float64Array.from([0, 1, 2], (at) => (at === right(normal) ? 0.9 : 0.05));
-    const few = lessonsOf(30);
-    const helped = learn(few, { ...options, defaults: knowing });
+    const helped = learn(lessonsOf(30), { ...options, defaults: knowing });
     expect(helped?.model.header.heads[0]?.blend).toBeGreaterThan(0);
     const misled = learn(lessonsOf(400), { ...options, defaults: () => Float64Array.of(0.98, 0.01, 0.01) });
     expect(misled?.model.header.heads[0]?.blend).toBe(0);

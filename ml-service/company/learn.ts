@@ -1,6 +1,6 @@
 /** Learns a company's own model from its lessons. */
 import type { HeadAnswer } from "../evaluate/answers.ts";
-import { type Choice, chooseThreshold } from "../evaluate/threshold.ts";
+import { type Choice, chooseThreshold, leastAnswers } from "../evaluate/threshold.ts";
 import { normalise } from "../features.ts";
 import type { Model, ModelHead } from "../model.ts";
 import { familiarityOf, softmax } from "../score.ts";
@@ -19,7 +19,7 @@ import { blended, placesOf } from "./own-model.ts";
 const heldBackShare = 5;
 /** The newest of those held back are enough. */
 const mostHeldBack = 3_000;
-/** With fewer lessons, judged and learnt from together, nothing is learnt for a head. */
+/** With fewer lessons, judged and learnt from together, nothing is learnt. */
 export const leastLessons = 20;
 /** Learning on goes through the newest lessons and as many older ones, so that it takes seconds however many there are. */
 const newest = 1_500;
@@ -109,11 +109,13 @@ export function learn(lessons: readonly Lesson[], options: LearnOptions): Learnt
   return { ...judge(learnt, heldBack, options), lessons: lessons.length };
 }
 
-/** The heads with enough lessons, and those with labels of the company's own if there are lessons at all. */
-function headsToLearn(lessons: readonly Lesson[], { labels, own }: LearnOptions): DescribedLabels {
+/** Heads with labels of the company's own, and others of which there are enough lessons. */
+function headsToLearn(lessons: readonly Lesson[], { labels, own, risk }: LearnOptions): DescribedLabels {
   const heads = Object.entries(labels).filter(([head]) => {
-    const count = lessons.filter((lesson) => lesson.labels[head] !== undefined).length;
-    return count >= leastLessons || (own.includes(head) && lessons.length >= leastLessons);
+    if (own.includes(head)) return lessons.length >= leastLessons;
+    // With fewer nothing could be promised, and the default model's own word is better than none.
+    const needed = heldBackShare * leastAnswers({ risk: risk[head] ?? 0.05 });
+    return lessons.filter((lesson) => lesson.labels[head] !== undefined).length >= needed;
   });
   return Object.fromEntries(heads);
 }

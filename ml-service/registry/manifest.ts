@@ -26,7 +26,7 @@ const trainedSchema = z.object({
   labels: byHead(z.record(z.string(), z.string())),
   /** Figures by their names, by head. */
   metrics: byHead(z.record(z.string(), z.number())),
-  calibration: byHead(z.object({ temperature: z.number().positive(), threshold: z.number().min(0).max(1) })),
+  calibration: byHead(z.object({ temperature: z.number().positive(), threshold: z.number().min(0).max(2) })),
   /** How many examples it learnt from. */
   examples: z.int().min(0),
 });

@@ -1,0 +1,142 @@
+/** Which model of its own a company's message is answered by: the one in force, and for new labels what their descriptions teach. */
+import type { ClassifierSettings, ClassifyItem } from "../classify-schema.ts";
+import { decodeModel, type Model } from "../model.ts";
+import type { ModelHost } from "../registry/host.ts";
+import type { Manifest } from "../registry/manifest.ts";
+import type { WordVectors } from "../word-vectors.ts";
+import type { DescribedLabels } from "./descriptions.ts";
+import { learnFromDescriptions } from "./learn.ts";
+import { createOwnModel, type OwnModel } from "./own-model.ts";
+import { headsOf } from "./train-company.ts";
+
+/** What the host keeps of a version. */
+export interface HostedModel {
+  readonly model: Model;
+  readonly manifest: Manifest;
+}
+
+/** @throws ModelError where the bytes are no whole model, or one for other word vectors */
+export function loadHosted(bytes: Uint8Array, manifest: Manifest, vectors: WordVectors): HostedModel {
+  const { company, version } = manifest;
+  const model = decodeModel(bytes, `version ${version} of ${company}`);
+  const named = { ...model, header: { ...model.header, name: company, version } };
+  // Made once here, so that what cannot work is refused before it is put in force.
+  createOwnModel(named, vectors);
+  return { model: named, manifest };
+}
+
+export interface Companies {
+  /** The model for each item, in their order; null where the default one serves. Never fails. */
+  ownFor(items: readonly ClassifyItem[], settingsOf: SettingsOf): Promise<(OwnModel | null)[]>;
+}
+
+export type SettingsOf = (company: string) => ClassifierSettings | undefined;
+
+export interface CompaniesParts {
+  /** Null where there is no registry: then only descriptions of labels make a difference. */
+  readonly host: ModelHost<HostedModel | null> | null;
+  readonly vectors: WordVectors;
+  /** Companies whose readers are kept in memory. */
+  readonly maxKept: number;
+}
+
+/** All that was made for a company under one config. */
+interface Made {
+  readonly key: string;
+  readonly labels: DescribedLabels;
+  readonly own: readonly string[];
+  readonly byVersion: Map<string | null, OwnModel | null>;
+}
+
+export function createCompanies({ host, vectors, maxKept }: CompaniesParts): Companies {
+  /** By company; the one that was used longest ago comes first. */
+  const kept = new Map<string, Made>();
+
+  const madeFor = (company: string, settings: ClassifierSettings): Made => {
+    const key = JSON.stringify(settings.labels ?? {});
+    const there = kept.get(company);
+    kept.delete(company);
+    const made = there?.key === key ? there : { key, ...headsOf(settings), byVersion: new Map() };
+    kept.set(company, made);
+    for (const oldest of kept.keys()) {
+      if (kept.size <= maxKept) break;
+      kept.delete(oldest);
+    }
+    return made;
+  };
+
+  const ownOf = (company: string, made: Made, hosted: HostedModel | null): OwnModel | null => {
+    const version = hosted?.manifest.version ?? null;
+    const there = made.byVersion.get(version);
+    if (there !== undefined) return there;
+    const own = makeOwn(company, made, hosted, vectors);
+    // The one in force, the one on trial and the one before: no company needs more at once.
+    if (made.byVersion.size >= 3) made.byVersion.clear();
+    made.byVersion.set(version, own);
+    return own;
+  };
+
+  return {
+    async ownFor(items, settingsOf) {
+      return Promise.all(
+        items.map(async ({ company, ticket, id }) => {
+          const picked = await host?.pick(company, ticket ?? id);
+          const settings = settingsOf(company);
+          const hosted = picked?.model ?? null;
+          if (!hosted && !settings?.labels?.type && !settings?.labels?.department) return null;
+          const made = madeFor(company, settings ?? emptySettings);
+          return ownOf(company, made, hosted);
+        }),
+      );
+    },
+  };
+}
+
+const emptySettings: ClassifierSettings = { rules: {}, vip: [] };
+
+/** The model's heads that fit the config, and for the company's other labels what their descriptions teach. */
+function makeOwn(
+  company: string,
+  { labels, own }: Made,
+  hosted: HostedModel | null,
+  vectors: WordVectors,
+): OwnModel | null {
+  const allowed = Object.fromEntries(
+    Object.entries(labels).map(([head, described]) => [head, Object.keys(described)]),
+  );
+  const learnt = hosted && createOwnModel(hosted.model, vectors, allowed);
+  const fits = (head: string) => {
+    const theirs = learnt?.heads.find(({ name }) => name === head)?.labels ?? [];
+    const common = theirs.filter((label) => allowed[head]?.includes(label)).length;
+    // Of a head with other labels than the config, the rest would say little.
+    return theirs.length > 0 && common * 2 >= theirs.length;
+  };
+  const missing = own.filter((head) => !fits(head));
+  const described = Object.fromEntries(missing.map((head) => [head, labels[head] ?? {}]));
+  const guessed =
+    missing.length === 0 ? null : createOwnModel(learnFromDescriptions(company, described, vectors), vectors);
+  const heads = (learnt?.heads ?? []).filter(({ name }) => fits(name));
+  if (heads.length === 0) return guessed;
+  return (
+    learnt &&
+    joined(
+      learnt,
+      heads.map(({ name }) => name),
+      guessed,
+    )
+  );
+}
+
+/** One model's heads, and another one's for those that it lacks. */
+function joined(first: OwnModel, heads: readonly string[], second: OwnModel | null): OwnModel {
+  return {
+    name: first.name,
+    heads: [...first.heads.filter(({ name }) => heads.includes(name)), ...(second?.heads ?? [])],
+    read(normal, defaults) {
+      const reading = first.read(normal, defaults);
+      const others = second?.read(normal, defaults).heads ?? new Map();
+      const kept = [...reading.heads].filter(([head]) => heads.includes(head));
+      return { ...reading, heads: new Map([...kept, ...others]) };
+    },
+  };
+}

@@ -1,0 +1,145 @@
+/** The thread in which a company's model is learnt, so that those who wait for labels do not wait for it. */
+import { parentPort, workerData } from "node:worker_threads";
+import { classifierOf } from "../classifier.ts";
+import type { HeadAnswer } from "../evaluate/answers.ts";
+import { normalise } from "../features.ts";
+import { decodeModel, encodeModel, loadModel, type Model } from "../model.ts";
+import { ModelError } from "../model-error.ts";
+import type { Example } from "../train/examples.ts";
+import { type Lesson, lessonSchema } from "../train-schema.ts";
+import { shippedVectors } from "../word-vectors.ts";
+import type { DescribedLabels } from "./descriptions.ts";
+import { learn, learnFromDescriptions, leastLessons } from "./learn.ts";
+import { createOwnModel, type OwnModel } from "./own-model.ts";
+
+export interface LearnJob {
+  readonly company: string;
+  readonly labels: DescribedLabels;
+  /** The heads with labels of the company's own. */
+  readonly own: readonly string[];
+  readonly risk: Readonly<Record<string, number>>;
+  readonly defaultModelPath: string;
+  /** JSON lines of lessons, oldest first. */
+  readonly dataset: Uint8Array;
+  /** The model in force, or null. */
+  readonly before: Uint8Array | null;
+  /** Whether to learn on from it. */
+  readonly goesOn: boolean;
+}
+
+export interface LearntHead {
+  readonly head: string;
+  readonly temperature: number;
+  readonly threshold: number;
+  /** The share of wrong answers that is promised not to be passed; 1 where nothing is. */
+  readonly bound: number;
+  /** Why nothing is promised. */
+  readonly reason: string | null;
+  /** Answers to what was held back, and those of what is in force now, in the same order. */
+  readonly answers: readonly HeadAnswer[];
+  readonly before: readonly HeadAnswer[];
+}
+
+export interface LearnResult {
+  /** Null where there are too few lessons. */
+  readonly learnt: { readonly bytes: Uint8Array; readonly heads: readonly LearntHead[] } | null;
+  readonly lessons: number;
+  /** Lessons with labels that are not in the config. */
+  readonly leftOut: number;
+  readonly least: number;
+}
+
+/** @throws ModelError where a line is no lesson */
+function readLessons(bytes: Uint8Array): Lesson[] {
+  const lines = new TextDecoder().decode(bytes).split("\n");
+  return lines.flatMap((line, at) => {
+    if (line.trim() === "") return [];
+    try {
+      return [lessonSchema.parse(JSON.parse(line))];
+    } catch (cause) {
+      throw new ModelError(`line ${at + 1} of the data set is no lesson: export it again`, { cause });
+    }
+  });
+}
+
+/** Takes away labels that are not in the config, and lessons without any other. */
+function known(lessons: readonly Lesson[], labels: DescribedLabels): Lesson[] {
+  return lessons.flatMap((lesson) => {
+    const kept = Object.entries(lesson.labels).filter(([head, label]) =>
+      Object.hasOwn(labels[head] ?? {}, label),
+    );
+    return kept.length > 0 ? [{ ...lesson, labels: Object.fromEntries(kept) }] : [];
+  });
+}
+
+/** What serves now: the company's model, or else what the descriptions teach; the default model where a head is missing. */
+function inForce(job: LearnJob, start: Model | null): OwnModel | null {
+  const allowed = Object.fromEntries(
+    Object.entries(job.labels).map(([head, labels]) => [head, Object.keys(labels)]),
+  );
+  if (start) return createOwnModel(start, shippedVectors(), allowed);
+  const own = Object.fromEntries(Object.entries(job.labels).filter(([head]) => job.own.includes(head)));
+  if (job.own.length === 0) return null;
+  return createOwnModel(learnFromDescriptions(job.company, own, shippedVectors()), shippedVectors());
+}
+
+/** A model that cannot be used is as good as none: what replaces it is learnt from nothing. */
+function decodeStart(bytes: Uint8Array | null): Model | null {
+  if (!bytes) return null;
+  try {
+    const model = decodeModel(bytes, "the model in force");
+    createOwnModel(model, shippedVectors());
+    return model;
+  } catch (error) {
+    if (error instanceof ModelError) return null;
+    throw error;
+  }
+}
+
+function work(job: LearnJob): LearnResult {
+  const all = readLessons(job.dataset);
+  const lessons = known(all, job.labels);
+  const counts = { lessons: lessons.length, leftOut: all.length - lessons.length, least: leastLessons };
+  const defaults = classifierOf(loadModel(job.defaultModelPath));
+  const start = decodeStart(job.before);
+  const ownHeads = new Set(job.own);
+  const learnt = learn(lessons, {
+    ...{ company: job.company, version: "new", labels: job.labels, own: job.own, risk: job.risk },
+    vectors: shippedVectors(),
+    start: job.goesOn && start ? start : undefined,
+    defaults: (head, normal) => (ownHeads.has(head) ? null : defaults.chancesOf(head, normal)),
+  });
+  if (!learnt) return { learnt: null, ...counts };
+  const serving = inForce(job, start);
+  const answerBefore = (head: string, { subject, text, labels }: Example): HeadAnswer => {
+    const normal = normalise(subject ?? null, text);
+    const mine = serving?.read(normal, (name) => defaults.chancesOf(name, normal)).heads.get(head);
+    const names = mine?.head.labels ?? Object.keys(job.labels[head] ?? {});
+    const chances = mine?.chances ?? defaults.chancesOf(head, normal) ?? new Float64Array(names.length);
+    const confidence = Math.max(0, ...chances);
+    const label = names[chances.indexOf(confidence)] ?? "";
+    return { head, right: labels[head] ?? "", label, confidence, abstained: false };
+  };
+  const heads = learnt.model.header.heads.map(({ name, temperature, threshold, reason }): LearntHead => {
+    const asked = learnt.heldBack.filter(({ labels }) => labels[name] !== undefined);
+    return {
+      ...{
+        head: name,
+        temperature,
+        threshold,
+        reason: reason ?? null,
+        bound: learnt.choices[name]?.bound ?? 1,
+      },
+      answers: learnt.answers.filter(({ head }) => head === name),
+      before: asked.map((example) => answerBefore(name, example)),
+    };
+  });
+  return { learnt: { bytes: encodeModel(learnt.model), heads }, ...counts };
+}
+
+try {
+  parentPort?.postMessage(work(workerData as LearnJob));
+} catch (error) {
+  if (!(error instanceof ModelError)) throw error;
+  parentPort?.postMessage({ invalid: error.message });
+}

@@ -1,0 +1,238 @@
+/** A training of a company's model: from its data set to a new version, which is put in force if it is not worse. */
+import { Worker } from "node:worker_threads";
+import type { ClassifierSettings } from "../classify-schema.ts";
+import { type Comparison, compare } from "../evaluate/compare.ts";
+import { figuresOf } from "../evaluate/figures.ts";
+import { labels as defaultLabels } from "../labels.ts";
+import type { TrainedManifest } from "../registry/manifest.ts";
+import type { Registry } from "../registry/registry.ts";
+import { RegistryError } from "../registry/registry-error.ts";
+import type { TrainRequest, TrainResponse } from "../train-schema.ts";
+import type { DescribedLabels } from "./descriptions.ts";
+import type { LearnJob, LearnResult } from "./learn-worker.ts";
+
+/** Versions kept of each company, beside those in force, on trial and before. */
+const keptVersions = 10;
+
+/** Where data sets lie. */
+export interface DataSets {
+  get(key: string): Promise<{ bytes: Uint8Array }>;
+}
+
+export interface TrainerParts {
+  readonly registry: Pick<Registry, "state" | "read" | "publish" | "promote" | "prune">;
+  readonly objects: DataSets;
+  readonly codeVersion: string;
+  /** The oldest core that can load what this code writes. */
+  readonly leastCore: string;
+  /** The default model's file, which a company's model is compared and blended with. */
+  readonly defaultModelPath: string;
+}
+
+/** A training that could not be done, for a reason that people can mend or wait for. */
+export class TrainingError extends Error {
+  readonly kind: "busy" | "invalid" | "conflict";
+  constructor(kind: "busy" | "invalid" | "conflict", message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "TrainingError";
+    this.kind = kind;
+  }
+}
+
+export interface Trainer {
+  /**
+   * Trains in a thread of its own; the model in force goes on serving, whatever becomes of it.
+   * @throws TrainingError `busy` while another training of the company is under way here, `conflict` where another node was faster,
+   *   `invalid` where the data set is not there or not whole
+   */
+  train(request: TrainRequest, signal?: AbortSignal): Promise<TrainResponse>;
+}
+
+/** The heads of a company with their labels and descriptions, and which of them are its own. */
+export function headsOf(settings: ClassifierSettings): { labels: DescribedLabels; own: string[] } {
+  const { type, department } = settings.labels ?? {};
+  const { priority } = defaultLabels;
+  return {
+    labels: {
+      type: type ?? defaultLabels.type,
+      priority,
+      department: department ?? defaultLabels.department,
+    },
+    own: [...(type ? ["type"] : []), ...(department ? ["department"] : [])],
+  };
+}
+
+export function createTrainer(parts: TrainerParts): Trainer {
+  const busy = new Set<string>();
+  return {
+    async train(request, signal) {
+      const { company } = request;
+      if (busy.has(company)) {
+        throw new TrainingError("busy", `a training of ${company} is under way: try again when it has ended`);
+      }
+      busy.add(company);
+      try {
+        return await trainOnce(parts, request, signal);
+      } finally {
+        busy.delete(company);
+      }
+    },
+  };
+}
+
+async function trainOnce(
+  parts: TrainerParts,
+  { company, dataset, settings, reason }: TrainRequest,
+  signal?: AbortSignal,
+): Promise<TrainResponse> {
+  const { registry, objects } = parts;
+  const heads = headsOf(settings);
+  const { current } = await registry.state(company);
+  const before = current === null ? null : await readCurrent(parts, company, current);
+  const result = await learnInThread(
+    {
+      ...{ company, ...heads, risk: settings.risk ?? {}, defaultModelPath: parts.defaultModelPath },
+      dataset: await readDataSet(objects, dataset),
+      before,
+      goesOn: reason === "correction",
+    },
+    signal,
+  );
+  const counts = { lessons: result.lessons, leftOut: result.leftOut };
+  if (!result.learnt) {
+    return { outcome: "too-few", version: null, message: tooFew(result), ...counts };
+  }
+  const version = await registry.publish(company, {
+    bytes: result.learnt.bytes,
+    manifest: manifestOf(
+      parts,
+      heads.labels,
+      result.learnt,
+      { current, dataHash: dataset, reason },
+      result.lessons,
+    ),
+  });
+  const worse = result.learnt.heads.flatMap(({ head, before: old, answers }) => {
+    const comparison = compare(old, answers);
+    return comparison.high < 0 ? [`${head} ${inWords(comparison)}`] : [];
+  });
+  if (worse.length > 0) {
+    const message = `version ${version} is worse than what is in force, which goes on serving: ${worse.join("; ")}`;
+    return { outcome: "kept", version, message, ...counts };
+  }
+  await putInForce(parts, company, version, current);
+  return { outcome: "promoted", version, message: promoted(version, result.learnt), ...counts };
+}
+
+async function putInForce(
+  { registry }: TrainerParts,
+  company: string,
+  version: string,
+  expect: string | null,
+) {
+  try {
+    await registry.promote(company, version, { expect });
+  } catch (error) {
+    const isLate =
+      error instanceof RegistryError && (error.kind === "conflict" || error.kind === "withdrawn");
+    if (!isLate) throw error;
+    throw new TrainingError(
+      "conflict",
+      `version ${version} of ${company} was not put in force: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  await registry.prune(company, keptVersions);
+}
+
+/** A model that cannot be read is no reason not to train a better one. */
+async function readCurrent({ registry }: TrainerParts, company: string, version: string) {
+  try {
+    return (await registry.read(company, version)).bytes;
+  } catch (error) {
+    if (error instanceof RegistryError && error.kind !== "missing" && error.kind !== "damaged") throw error;
+    return null;
+  }
+}
+
+async function readDataSet(objects: DataSets, key: string): Promise<Uint8Array> {
+  try {
+    return (await objects.get(key)).bytes;
+  } catch (cause) {
+    throw new TrainingError("invalid", `the data set ${key} cannot be read: export it again`, { cause });
+  }
+}
+
+/** Threads end with what they learn: a training that is given up leaves nothing behind. */
+function learnInThread(job: LearnJob, signal?: AbortSignal): Promise<LearnResult> {
+  signal?.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL("./learn-worker.ts", import.meta.url), { workerData: job });
+    const stop = () => {
+      void worker.terminate();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", stop, { once: true });
+    worker.once("message", (result: LearnResult | { invalid: string }) => {
+      if ("invalid" in result) reject(new TrainingError("invalid", result.invalid));
+      else resolve(result);
+    });
+    worker.once("error", reject);
+    worker.once("exit", (code) => {
+      signal?.removeEventListener("abort", stop);
+      // After a message or an error this changes nothing.
+      reject(new Error(`the thread of a training ended with ${code} and no result`));
+    });
+  });
+}
+
+type LearntHeads = NonNullable<LearnResult["learnt"]>;
+
+function manifestOf(
+  { codeVersion, leastCore }: TrainerParts,
+  labels: DescribedLabels,
+  learnt: LearntHeads,
+  { current, dataHash, reason }: { current: string | null; dataHash: string; reason: TrainRequest["reason"] },
+  examples: number,
+): TrainedManifest {
+  const byHead = <T>(make: (one: LearntHeads["heads"][number]) => T) =>
+    Object.fromEntries(learnt.heads.map((one) => [one.head, make(one)]));
+  return {
+    ...{ parent: current, reason, dataHash, codeVersion, leastCore, examples },
+    heads: learnt.heads.map(({ head }) => head),
+    labels: byHead(({ head }) => ({ ...labels[head] })),
+    metrics: byHead(({ answers, before, bound }) => {
+      const { rows, accuracy, macroF1, ece, abstained, wrongOfApplied } = figuresOf(answers);
+      const was = figuresOf(before).accuracy.share;
+      return {
+        ...{ judged: rows, accuracy: accuracy.share, before: was, macroF1, ece },
+        ...{ applied: 1 - abstained.share, wrongOfApplied: wrongOfApplied.share, wrongAtMost: bound },
+      };
+    }),
+    calibration: byHead(({ temperature, threshold }) => ({ temperature, threshold })),
+  };
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+function inWords({ rows, difference, low, high }: Comparison): string {
+  const points = (value: number) => `${value > 0 ? "+" : ""}${(100 * value).toFixed(1)}`;
+  return `${points(difference)} points (${points(low)} to ${points(high)}) on ${rows} held-back corrections`;
+}
+
+function promoted(version: string, learnt: LearntHeads): string {
+  const heads = learnt.heads.map(({ head, answers, before, reason }) => {
+    const { accuracy, abstained } = figuresOf(answers);
+    const was = figuresOf(before).accuracy;
+    const promise = reason ? `abstains (${reason})` : `applies ${percent(1 - abstained.share)} by itself`;
+    return `${head}: ${percent(accuracy.share)} of ${accuracy.of} right, ${percent(was.share)} before; ${promise}`;
+  });
+  return `version ${version} is in force. ${heads.join(". ")}`;
+}
+
+function tooFew({ lessons, leftOut, least }: LearnResult): string {
+  const gone = leftOut > 0 ? ` (${leftOut} more have labels that are not in the config)` : "";
+  return `${lessons} corrections are too few to learn from${gone}: at least ${least} are needed`;
+}
