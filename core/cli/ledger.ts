@@ -1,10 +1,10 @@
 /** deskwire ledger: what each source holds is compared with what is stored, now, and what had been missed is fetched. */
 import { ConnectorError, describeError } from "../../plugins/contract/errors.ts";
-import { withLease } from "../hosting/lease.ts";
 import { compareSource, type LedgerRun } from "../hosting/ledger.ts";
 import { leaseOf } from "../hosting/ledger-schedule.ts";
 import { newId } from "../lib/ids.ts";
 import type { Source } from "../pipeline/source.ts";
+import { withLease } from "../store/with-lease.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { type OpenProject, openProject } from "./open-project.ts";
 

@@ -3,7 +3,7 @@ import type { CompanyDirectory } from "../../config/directory.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import type { Source } from "../pipeline/source.ts";
 import { countOverdue, listDue } from "../store/ledger.ts";
-import { withLease } from "./lease.ts";
+import { withLease } from "../store/with-lease.ts";
 import { compareSource, graceMs } from "./ledger.ts";
 import type { LedgerParts } from "./ledger-steps.ts";
 

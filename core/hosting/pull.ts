@@ -7,8 +7,8 @@ import { backoff } from "../lib/backoff.ts";
 import type { Intake } from "../pipeline/intake.ts";
 import { loadCursor } from "../store/cursors.ts";
 import type { Database } from "../store/database.ts";
+import { withLease } from "../store/with-lease.ts";
 import type { Instances } from "./instances.ts";
-import { withLease } from "./lease.ts";
 
 /** Milliseconds between two looks at which sources want reading. */
 const lookEveryMs = 2_000;

@@ -2,8 +2,8 @@
 import type { Log } from "../../plugins/contract/connector.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import { newId } from "../lib/ids.ts";
-import type { Database } from "../store/database.ts";
-import { giveBackLease, takeLease } from "../store/leases.ts";
+import type { Database } from "./database.ts";
+import { giveBackLease, takeLease } from "./leases.ts";
 
 /** Milliseconds that a lease holds without being extended: how long its work waits after a node has died. */
 const leaseMs = 15_000;
