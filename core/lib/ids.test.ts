@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createHistoricIds, isId, newId, ticketCode } from "./ids.ts";
+import { createHistoricIds, firstIdAt, isId, newId, ticketCode } from "./ids.ts";
 
 test("ids are different, and sort as they were made", () => {
   const ids = Array.from({ length: 10_000 }, newId);
@@ -24,4 +24,11 @@ test("ids of what is old sort by when it was written, then in the order of the c
 test("an id is told from other texts", () => {
   expect(isId(newId())).toBe(true);
   for (const text of ["", "1", "not-an-id", `${newId()}0`, `${newId()}\n`]) expect(isId(text)).toBe(false);
+});
+
+test("the first id of a moment parts what was made before it from the rest", () => {
+  const [before, after] = [firstIdAt(new Date(Date.now() - 1)), firstIdAt(new Date(Date.now() + 60_000))];
+  const now = newId();
+  expect(before < now && now < after).toBe(true);
+  expect(isId(before)).toBe(true);
 });

@@ -43,6 +43,11 @@ export function createHistoricIds(): (writtenAt: Date) => string {
     v7({ random: randomBytes(), msecs: Math.min(writtenAt.getTime(), Date.now()), seq: seq++ });
 }
 
+/** The least id of a moment: those made before it are smaller. */
+export function firstIdAt(at: Date): string {
+  return v7({ random: new Uint8Array(16), msecs: at.getTime(), seq: 0 });
+}
+
 export function isId(value: string): boolean {
   return validate(value);
 }

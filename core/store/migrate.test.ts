@@ -31,6 +31,7 @@ const all = [
   "0005-statistics",
   "0006-words",
   "0007-quotas",
+  "0008-lessons",
 ];
 
 test("a fresh database gets the schema, and a second start finds nothing to do", async () => {

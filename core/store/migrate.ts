@@ -9,6 +9,7 @@ import * as ledger from "./migrations/0004-ledger.ts";
 import * as statistics from "./migrations/0005-statistics.ts";
 import * as words from "./migrations/0006-words.ts";
 import * as quotas from "./migrations/0007-quotas.ts";
+import * as lessons from "./migrations/0008-lessons.ts";
 
 interface Migration {
   up(knex: Knex): Promise<void>;
@@ -24,6 +25,7 @@ const migrations: Record<string, Migration> = {
   "0005-statistics": statistics,
   "0006-words": words,
   "0007-quotas": quotas,
+  "0008-lessons": lessons,
 };
 
 /** Advisory lock that a node holds while it migrates ("migr" in ASCII). */

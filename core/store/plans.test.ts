@@ -14,8 +14,10 @@ import { loadUnclassified, saveClassifications } from "./classifications.ts";
 import { readConversation } from "./conversations.ts";
 import { type Database, openDatabase, plannerSettings } from "./database.ts";
 import { loadToDeliver, loadToDraft, saveDeliveries, saveDrafts } from "./drafts.ts";
+import { learnt, listUnlearnt, readLessons } from "./lessons.ts";
 import { claim, takeDue } from "./progress.ts";
 import { listDrafts, listTickets, readTicket } from "./tickets.ts";
+import { listDueTrainings } from "./trainings.ts";
 
 let store: TestStore;
 let ids: string[] = [];
@@ -37,6 +39,8 @@ beforeAll(async () => {
     WHERE message_id IN (SELECT id FROM messages ORDER BY id LIMIT 50)`);
   await fill(`INSERT INTO drafts (id, message_id, ticket_id, company, text, written_by, sources, notes)
     SELECT uuidv7(), message_id, ticket_id, company, 'x', 'test', '[]', '[]' FROM progress`);
+  await fill(`INSERT INTO corrections (id, company, connector, external_id, ticket_id, labels, at, learnt)
+    SELECT uuidv7(), t.company, t.connector, t.thread_id || '-' || n, t.id, '{"type":"question"}', now(), n FROM tickets t, generate_series(1, 2) n`);
   await fill("VACUUM ANALYZE");
   const rows = await db.query<{ id: string; ticket: string }>(
     "some",
@@ -87,7 +91,8 @@ async function plansOf(work: (db: Database) => Promise<unknown>, mode: "auto" | 
 
 function literal(value: unknown): string {
   if (value === null) return "NULL";
-  if (Array.isArray(value)) return `ARRAY[${value.map(literal).join(", ")}]::uuid[]`;
+  // It takes the type of its parameter.
+  if (Array.isArray(value)) return pg.escapeLiteral(`{${value.join(",")}}`);
   return typeof value === "number" ? String(value) : pg.escapeLiteral(String(value));
 }
 
@@ -101,6 +106,9 @@ const queries: Record<string, (db: Database) => Promise<unknown>> = {
   "one ticket": (db) => readTicket(db, "company-3", ticketId),
   "a conversation": (db) => readConversation(db, "company-3", "api", "t3", null),
   "what is new in a conversation": (db) => readConversation(db, "company-3", "api", "t3", ids[0] ?? ""),
+  "a page of lessons": (db) => readLessons(db, "company-3").next(),
+  "what is not learnt yet": (db) => listUnlearnt(db, "company-3", learnt.anew),
+  "whose training is due": (db) => listDueTrainings(db, [{ company: "company-3", night: ids[0] ?? "" }], 20),
   "a page of drafts": (db) => listDrafts(db, "company-3", "api", ids[0] ?? "", 50),
 };
 
@@ -108,7 +116,7 @@ test.each(Object.keys(queries))("%s: found by index, whatever the plan", async (
   for (const mode of ["auto", "force_generic_plan"] as const) {
     const plan = await plansOf(queries[name] as (db: Database) => Promise<unknown>, mode);
     expect(plan).toContain("Index");
-    expect(plan, mode).not.toMatch(/Seq Scan on (progress|messages|tickets|drafts)/);
+    expect(plan, mode).not.toMatch(/Seq Scan on (progress|messages|tickets|drafts|corrections)/);
   }
 });
 
