@@ -9,6 +9,7 @@ import type { Company, LoadedConfig } from "./config/types.ts";
 import { builtIn } from "./connectors/index.ts";
 import { createFileObjects } from "./core/blobs/file-objects.ts";
 import { createFileBlobs } from "./core/blobs/files.ts";
+import type { Objects } from "./core/blobs/objects.ts";
 import { createInstances } from "./core/hosting/instances.ts";
 import type { Pulls } from "./core/hosting/pull.ts";
 import { createBreakers } from "./core/lib/breakers.ts";
@@ -25,6 +26,7 @@ import { type Broker, createBroker } from "./core/services/broker.ts";
 import { connectorsService } from "./core/services/connectors.service.ts";
 import { createHealth } from "./core/services/health.ts";
 import { historyService } from "./core/services/history.service.ts";
+import { learningService } from "./core/services/learning.service.ts";
 import { nodeService } from "./core/services/node.service.ts";
 import { createNodes, type Nodes } from "./core/services/nodes.ts";
 import { operationsService } from "./core/services/operations.service.ts";
@@ -36,6 +38,8 @@ import { becomeSoleNode } from "./core/store/sole-node.ts";
 import type { ClassifyItem, ClassifyResponse } from "./ml-service/classify-schema.ts";
 import { labels } from "./ml-service/labels.ts";
 import type { Registry } from "./ml-service/registry/registry.ts";
+import type { TrainRequest, TrainResponse } from "./ml-service/train-schema.ts";
+import { ConnectorError } from "./plugins/contract/errors.ts";
 
 export const { version } = createRequire(import.meta.url)("./package.json") as { version: string };
 
@@ -156,6 +160,9 @@ async function createServices(parts: Parts, core: Core): Promise<void> {
     const of = { drafterOf, labellerOf: labellers.of };
     const own = { log: logFor("pipeline"), policy: { attempts, firstRetryMs }, options, nodes, ...of };
     broker.createService(pipelineService({ db, queue, directory, metrics, ...own }));
+    const { nightlyHour } = hub.classifier;
+    const learning = { objects: openObjects(config.stateDir), nightlyHour, log: logFor("learning") };
+    broker.createService(learningService({ db, directory, nodes, metrics, ...learning }));
   }
   if (roles.includes("api")) broker.createService(historyService({ db, blobs, instances }));
 }
@@ -186,11 +193,22 @@ export async function openClassifier(
   return async (items) => ({ results: await classifier.classify(items) });
 }
 
+/** Objects in the state folder: companies' models, and what they learn from. */
+export function openObjects(stateDir: string): Objects {
+  return createFileObjects(join(stateDir, "objects"));
+}
+
 /** The registry of companies' own models, in the state folder. */
 export async function openRegistry(stateDir: string): Promise<Registry> {
   const { createRegistry } = await import("./ml-service/registry/registry.ts");
-  const objects = createFileObjects(join(stateDir, "objects"));
-  return createRegistry(objects, { coreVersion: version, now: () => new Date() });
+  return createRegistry(openObjects(stateDir), { coreVersion: version, now: () => new Date() });
+}
+
+/** The training that a node of the role `ml` does, without a broker: for commands. */
+export async function openTrainer(
+  _stateDir: string,
+): Promise<(request: TrainRequest) => Promise<TrainResponse>> {
+  throw new ConnectorError("config", "training is not available in this version of Deskwire");
 }
 
 /**

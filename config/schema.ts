@@ -164,6 +164,14 @@ export const hubSchema = z.strictObject({
         .describe(
           "A text encoder of your own. It needs `npm run install-encoder`; see [the encoder](../encoder.md).",
         ),
+      nightlyHour: z
+        .int()
+        .min(0)
+        .max(23)
+        .default(3)
+        .describe(
+          "The hour, by this machine's clock, in which the classifier learns all corrections anew. What is learnt from them at once does not wait for it.",
+        ),
     })
     .prefault({}),
   log: z

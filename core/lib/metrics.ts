@@ -88,6 +88,17 @@ export const metricTable = {
     labels: [],
     description: "Messages of all companies that have been open for longer than an hour, 10,000 at most.",
   },
+  "deskwire.training.count": {
+    type: "counter",
+    labels: ["reason", "outcome"],
+    description:
+      "Trainings of companies' classifiers; reason is correction, nightly or manual, outcome promoted, kept, too-few or failed.",
+  },
+  "deskwire.training.time": {
+    type: "histogram",
+    labels: ["reason"],
+    description: "Milliseconds of a training, from reading the lessons to the answer.",
+  },
   "deskwire.http.requests": {
     type: "counter",
     labels: ["route", "status"],

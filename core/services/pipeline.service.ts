@@ -1,10 +1,9 @@
 /** The pipeline as a service: it classifies and delivers through the broker, wherever those services run. */
-import { Errors, type ServiceBroker } from "moleculer";
+import type { ServiceBroker } from "moleculer";
 import type { CompanyDirectory } from "../../config/directory.ts";
 import type { ClassifierSettings, ClassifyItem, ClassifyResponse } from "../../ml-service/classify-schema.ts";
 import type { Delivered, OutgoingDraft } from "../../plugins/contract/connector.ts";
 import { type DeliveryResult, unwrap } from "../hosting/deliver.ts";
-import { Unavailable } from "../lib/unavailable.ts";
 import {
   type Pipeline,
   type PipelineOptions,
@@ -12,6 +11,7 @@ import {
   startPipeline,
 } from "../pipeline/pipeline.ts";
 import type { DrainedService } from "./broker.ts";
+import { callService } from "./call-service.ts";
 import { createDeliveryOrders } from "./deliveries.ts";
 import type { Nodes } from "./nodes.ts";
 
@@ -32,29 +32,6 @@ export interface PipelineServiceParts extends Omit<PipelineParts, "classify" | "
   nodes: Nodes;
 }
 
-/**
- * Calls another service; one that is not there, or does not answer, is `Unavailable`.
- * @param lostMs milliseconds to wait where a node was lost that may have begun
- */
-async function call<T>(
-  broker: ServiceBroker,
-  action: string,
-  params: object,
-  options: { timeout: number; nodeID?: string },
-  lostMs?: number,
-): Promise<T> {
-  try {
-    return await broker.call<T, object>(action, params, options);
-  } catch (error) {
-    if (error instanceof Errors.MoleculerRetryableError) {
-      const isNowhere =
-        error instanceof Errors.ServiceNotFoundError || error instanceof Errors.ServiceNotAvailableError;
-      throw new Unavailable(action.split(".")[0] ?? action, error, isNowhere ? undefined : lostMs);
-    }
-    throw error;
-  }
-}
-
 /** What the companies of some items say of their classification, as it is in force now. */
 function settingsOf(items: readonly ClassifyItem[], directory: CompanyDirectory) {
   const settings: Record<string, ClassifierSettings> = {};
@@ -73,11 +50,13 @@ export function pipelineService({ options, nodes, ...parts }: PipelineServicePar
       const { broker } = this as unknown as { broker: ServiceBroker };
       const classify = (items: ClassifyItem[]) => {
         const params = { items, settings: settingsOf(items, parts.directory) };
-        return call<ClassifyResponse>(broker, "classifier.classify", params, { timeout: classifyTimeoutMs });
+        return callService<ClassifyResponse>(broker, "classifier.classify", params, {
+          timeout: classifyTimeoutMs,
+        });
       };
       const deliver = <T>(action: string, params: object, nodeID?: string) => {
         const to = { timeout: deliverTimeoutMs, ...(nodeID !== undefined && { nodeID }) };
-        return call<T>(broker, action, params, to, handoverMs);
+        return callService<T>(broker, action, params, to, handoverMs);
       };
       const order = createDeliveryOrders({
         all: (nodeID, orders) => deliver("connectors.deliverAll", { orders }, nodeID),

@@ -12,6 +12,8 @@ export const auditActions = {
   "history.imported": "An operator read what a source held before, or what lies in a file, into the history.",
   "ledger.gap":
     "A source held items that had been missed: how many, how many of them were fetched, and the ids of some.",
+  "classifier.trained":
+    "The classifier was trained for a company: why, how it ended, how many lessons there were, and the new version, if one was made.",
   "config.changed": "A company's changed configuration was taken up.",
   "config.refused": "A company's changed configuration was refused because of mistakes.",
   "connector.paused": "A connector was paused because its credentials were refused.",
