@@ -1,4 +1,4 @@
-/** deskwire evaluate-model: how good the classifier is on labelled messages of one's own; no database, no network. */
+/** deskwire evaluate-model: how good the classifier is on labelled messages: those of a file, or those that a company's agents corrected. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { classifierOf } from "../../ml-service/classifier.ts";
@@ -14,9 +14,10 @@ import { renderMarkdown } from "../../ml-service/evaluate/markdown.ts";
 import { loadModel, type Model } from "../../ml-service/model.ts";
 import { ModelError } from "../../ml-service/model-error.ts";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
+import type { FoundMessages } from "./corrected-messages.ts";
 
 export interface EvaluateModelOptions {
-  /** The file with labelled messages. */
+  /** The file with labelled messages (default: what the company's agents corrected). */
   readonly data: string | undefined;
   /** A model's file (default: the one that comes with the code). */
   readonly model: string | undefined;
@@ -29,6 +30,8 @@ export interface EvaluateModelOptions {
   readonly cwd: string;
   /** Where Deskwire lies. */
   readonly root: string;
+  /** The folder with the configuration; looked at only where there is no file. */
+  readonly project: string;
 }
 
 /** Rows left out that are named; the others are counted. */
@@ -36,25 +39,18 @@ const mostNamed = 10;
 
 /** @returns the exit code; prints the report as Markdown, or where it has written it */
 export async function evaluateModel(options: EvaluateModelOptions): Promise<number> {
-  const { data, company = "evaluation", out, curve, cwd, root } = options;
-  if (data === undefined) {
-    throw new ConnectorError(
-      "config",
-      `say which messages: --data FILE.csv or FILE.jsonl with the columns ${expectedColumns}`,
-    );
-  }
-  const path = resolve(cwd, data);
-  const { model, read } = await open(
-    path,
+  const { company = "evaluation", out, curve, cwd, root } = options;
+  const model = open(
     options.model ? resolve(cwd, options.model) : join(root, "ml-service/models/default.bin"),
   );
-  const report = await evaluateMessages(read.messages, {
+  const { messages, data, notes } = await readMessages(options);
+  const report = await evaluateMessages(messages, {
     classifier: classifierOf(model),
     labels: Object.fromEntries(model.header.heads.map(({ name, labels }) => [name, labels])),
     company,
-    data: basename(path),
+    data,
     at: new Date(),
-    notes: leftOut(read),
+    notes,
     curve,
   });
   if (out === undefined) {
@@ -75,14 +71,33 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<numb
   return 0;
 }
 
-/** A file that cannot be used is the operator's to mend, so it is told without a stack. */
-async function open(path: string, modelPath: string): Promise<{ model: Model; read: LabelledMessages }> {
-  try {
-    return { model: loadModel(modelPath), read: await readLabelledFile(path) };
-  } catch (error) {
-    if (!(error instanceof LabelledFileError || error instanceof ModelError)) throw error;
-    throw new ConnectorError("config", error.message, { cause: error.cause });
+async function readMessages({ data, company, cwd, project }: EvaluateModelOptions): Promise<FoundMessages> {
+  if (data !== undefined) {
+    const path = resolve(cwd, data);
+    const read = await readLabelledFile(path).catch(explain);
+    return { messages: read.messages, data: basename(path), notes: leftOut(read) };
   }
+  // A file is judged without a project, and without all that opens one.
+  if (company !== undefined)
+    return (await import("./corrected-messages.ts")).correctedMessages(project, company);
+  throw new ConnectorError(
+    "config",
+    `say which messages: --data FILE.csv or FILE.jsonl with the columns ${expectedColumns}; or --company ID for those that its agents corrected`,
+  );
+}
+
+function open(path: string): Model {
+  try {
+    return loadModel(path);
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+/** A file that cannot be used is the operator's to mend, so it is told without a stack. */
+function explain(error: unknown): never {
+  if (!(error instanceof LabelledFileError || error instanceof ModelError)) throw error;
+  throw new ConnectorError("config", error.message, { cause: error.cause });
 }
 
 function leftOut({ malformed, left }: LabelledMessages): string[] {

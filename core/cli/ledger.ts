@@ -3,6 +3,7 @@ import { ConnectorError, describeError } from "../../plugins/contract/errors.ts"
 import { compareSource, type LedgerRun } from "../hosting/ledger.ts";
 import { leaseOf } from "../hosting/ledger-schedule.ts";
 import { newId } from "../lib/ids.ts";
+import { noMetrics } from "../lib/metrics.ts";
 import type { Source } from "../pipeline/source.ts";
 import { withLease } from "../store/with-lease.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -54,12 +55,11 @@ async function compareOne(
   const { db, instances, intake, logFor } = opened;
   const tell = (text: string) =>
     process.stdout.write(`${source.company}/${source.connector}: ${text.replaceAll("\n", " ")}\n`);
-  const metrics = { count: () => undefined, time: () => undefined, set: () => undefined };
   const log = logFor("ledger");
   let whole = false;
   try {
     const took = await withLease({ db, log, node: newId() }, leaseOf(source), signal, async (held) => {
-      const parts = { db, instances, intake, metrics, log, settleMs };
+      const parts = { db, instances, intake, metrics: noMetrics, log, settleMs };
       const run = await compareSource(parts, source, windowMs, held);
       whole = run === null || run.stillMissing === 0;
       tell(run ? summary(run) : "it has not been read for ten minutes yet, so there is nothing to compare");

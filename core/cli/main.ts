@@ -1,4 +1,4 @@
-/** The command line: deskwire start | check | plan | backfill | ledger | models | replay | evaluate-model | new-connector. */
+/** The command line: deskwire start | check | plan | backfill | ledger | models | replay | train | export | evaluate-model | new-connector. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../config/mistakes.ts";
@@ -20,9 +20,15 @@ deskwire replay [--company ID] [--all] [MESSAGE …]
                                       bring dead letters back to the stage where they died
 deskwire replay --quarantine [--list] [--company ID] [ITEM …]
                                       read once more what could not be read, or list it
+deskwire train COMPANY [--full]       have the classifier learn from the company's corrections now; with --full all anew
+deskwire train --default [--data FOLDER] [--out FILE]
+                                      train the model that comes with the code
+deskwire export COMPANY --lessons [--out FILE]
+                                      what the classifier learns from, as JSON lines: messages with agents' labels
 deskwire evaluate-model --data FILE.csv|FILE.jsonl [--model FILE] [--company ID] [--out FOLDER] [--curve]
-                                      how good the classifier is on labelled messages of your own: columns text
-                                      (or subject and text), any of type, priority, department, and language;
+deskwire evaluate-model --company ID  how good the classifier is on labelled messages of your own: columns text
+                                      (or subject and text), any of type, priority, department, and language; without
+                                      --data on the tickets that the company's agents corrected;
                                       with --out as a page with plots, with --curve how much more labels help
 deskwire new-connector NAME [--into FOLDER]
                                       write a connector of your own to start from, with tests that pass
@@ -55,6 +61,8 @@ async function main(argv: string[]): Promise<number> {
       share: { type: "string" },
       rollback: { type: "boolean", default: false },
       "end-canary": { type: "boolean", default: false },
+      default: { type: "boolean", default: false },
+      lessons: { type: "boolean", default: false },
       into: { type: "string" },
       data: { type: "string" },
       model: { type: "string" },
@@ -69,23 +77,16 @@ async function main(argv: string[]): Promise<number> {
     return values.help ? 0 : 2;
   }
   const root = fileURLToPath(new URL("../..", import.meta.url));
+  const project = values.project ?? root;
   if (command === "new-connector") {
     const where = { into: values.into, cwd: process.cwd(), root };
     return (await import("./new-connector.ts")).newConnector({ name: rest[0], ...where });
   }
   if (command === "evaluate-model") {
     const { data, model, company, out, curve } = values;
-    const where = { cwd: process.cwd(), root };
-    return (await import("./evaluate-model.ts")).evaluateModel({
-      data,
-      model,
-      company,
-      out,
-      curve,
-      ...where,
-    });
+    const options = { data, model, company, out, curve, cwd: process.cwd(), root, project };
+    return (await import("./evaluate-model.ts")).evaluateModel(options);
   }
-  const project = values.project ?? root;
   if (command === "start") return (await import("./start.ts")).start(project);
   if (command === "check") return (await import("./check.ts")).check(project, values.live);
   if (command === "plan") {
@@ -103,6 +104,16 @@ async function main(argv: string[]): Promise<number> {
     const { promote, canary, share, rollback, "end-canary": endCanary } = values;
     const options = { company: rest[0], promote, canary, share, rollback, endCanary };
     return (await import("./models.ts")).models(project, options);
+  }
+  if (command === "train") {
+    const { data, out, full } = values;
+    if (!values.default) return (await import("./train.ts")).train(project, { company: rest[0], full });
+    (await import("../../ml-service/train/train-default.ts")).trainDefault({ data, out });
+    return 0;
+  }
+  if (command === "export") {
+    const options = { company: rest[0], lessons: values.lessons, out: values.out, cwd: process.cwd() };
+    return (await import("./export.ts")).exportLessons(project, options);
   }
   if (command === "replay") {
     const { company = null, all, list } = values;

@@ -5,6 +5,7 @@ import type { Blobs } from "../blobs/blobs.ts";
 import { createFileBlobs } from "../blobs/files.ts";
 import { createInstances, type Instances } from "../hosting/instances.ts";
 import { createLog, type LogFor } from "../lib/log.ts";
+import { noMetrics } from "../lib/metrics.ts";
 import { createReleaser } from "../lib/release.ts";
 import { createIntake, type Intake } from "../pipeline/intake.ts";
 import { createNowhereQueue } from "../queue/nowhere.ts";
@@ -24,6 +25,8 @@ export interface OpenProject {
   /** What it takes in is taken up by the running hub within a second or two, or by the next one that starts. */
   readonly intake: Intake;
   readonly logFor: LogFor;
+  /** Absolute. */
+  readonly stateDir: string;
   /** How far back the ledger looks, in milliseconds. */
   readonly ledgerWindowMs: number;
   /** Closes all; stops the embedded database where nobody else uses it. */
@@ -55,12 +58,18 @@ export async function openProject(dir: string, part: string, signal?: AbortSigna
     const instances = createInstances({ directory, db, blobs, logFor });
     releaser.add("the connectors", () => instances.close());
     const queue = createNowhereQueue();
-    const metrics = { count: () => undefined, time: () => undefined, set: () => undefined };
-    const intake = createIntake({ db, blobs, queue, metrics, log: logFor("intake"), stalledMs: 0 });
+    const intake = createIntake({
+      db,
+      blobs,
+      queue,
+      metrics: noMetrics,
+      log: logFor("intake"),
+      stalledMs: 0,
+    });
     releaser.add("the intake", () => intake.idle());
     const ledgerWindowMs = hub.ledger.windowHours * 3_600_000;
     const close = () => releaser.release();
-    return { db, blobs, directory, instances, intake, logFor, ledgerWindowMs, close };
+    return { db, blobs, directory, instances, intake, logFor, stateDir, ledgerWindowMs, close };
   } catch (error) {
     await releaser.release();
     throw error;

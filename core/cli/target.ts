@@ -1,6 +1,15 @@
-/** The connector that a command is to read old messages of, as COMPANY/CONNECTOR. */
+/** What a command is told to work on: a company, or a connector to read old messages of, as COMPANY/CONNECTOR. */
 import type { Company, ConnectorInstance } from "../../config/types.ts";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
+
+/** @throws ConnectorError of kind `config` that tells what there is instead */
+export function findCompany(all: readonly Company[], id: string | undefined): Company {
+  const company = all.find((one) => one.id === id);
+  if (company) return company;
+  const there = all.map((one) => one.id).join(", ") || "none";
+  const missing = id === undefined ? "say which company" : `there is no company "${id}"`;
+  throw new ConnectorError("config", `${missing}; there is: ${there}`);
+}
 
 /**
  * @param all the companies in force
