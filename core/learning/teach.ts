@@ -104,17 +104,9 @@ export async function teach(
   } catch (error) {
     signal.throwIfAborted();
     const failures = (await countFailures(parts.db, company.id)) + 1;
-    const pauseMs = backoff(failures, retry);
     const nothing = { version: null, fresh: [], lessons: null, leftOut: null };
-    const message = describeError(error);
-    await save(parts, teaching, {
-      outcome: "failed",
-      message,
-      failures,
-      tookMs: elapsed(),
-      pauseMs,
-      ...nothing,
-    });
+    const failed = { outcome: "failed", message: describeError(error), failures, ...nothing } as const;
+    await save(parts, teaching, { ...failed, tookMs: elapsed(), pauseMs: backoff(failures, retry) });
     throw error;
   }
 }

@@ -6,6 +6,8 @@ export interface CallOptions {
   /** Milliseconds. */
   timeout: number;
   nodeID?: string;
+  /** False where a stop need not wait for it, though it goes on in this node. */
+  tracking?: boolean;
 }
 
 /**

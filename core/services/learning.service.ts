@@ -8,6 +8,8 @@ import type { Nodes } from "./nodes.ts";
 /** Milliseconds for one training: of a company with 100,000 lessons, too. */
 const trainTimeoutMs = 30 * 60_000;
 const action = "classifier.train";
+// A stop gives trainings up.
+const options = { timeout: trainTimeoutMs, tracking: false };
 
 export interface LearningServiceParts extends Omit<TeacherParts, "train" | "ready" | "node"> {
   nodes: Nodes;
@@ -22,7 +24,7 @@ export function learningService({ nodes, ...parts }: LearningServiceParts): Drai
       teacher = startTeacher({
         ...parts,
         node: nodes.here,
-        train: (request) => callService(broker, action, request, { timeout: trainTimeoutMs }),
+        train: (request) => callService(broker, action, request, options),
         ready: () => nodes.ownerOf(action, "") !== undefined,
       });
     },

@@ -19,7 +19,8 @@ export interface AskedCompany {
 
 /**
  * Those of the companies that have corrections which nothing has learnt from, or which had come before their hour of the last
- * night and which no training has learnt all anew with; but none whose last training was too short a time ago.
+ * night and which no training has learnt all anew with; but none whose last training was too short a time ago. Those that
+ * have waited longest come first.
  * @param enough how far tickets are counted
  */
 export async function listDueTrainings(
@@ -33,12 +34,12 @@ export async function listDueTrainings(
        (SELECT count(*)::int FROM (
           SELECT DISTINCT ticket_id FROM corrections WHERE company = d.company LIMIT $3) AS one) AS tickets
      FROM (
-       SELECT a.company,
+       SELECT a.company, t.next_at,
          EXISTS (SELECT 1 FROM corrections WHERE company = a.company AND learnt = 0) AS fresh,
          EXISTS (SELECT 1 FROM corrections WHERE company = a.company AND learnt IN (0, 1) AND id < a.night) AS nightly
        FROM unnest($1::text[], $2::uuid[]) AS a(company, night) LEFT JOIN trainings t ON t.company = a.company
        WHERE t.next_at IS NULL OR t.next_at <= clock_timestamp()
-     ) AS d WHERE d.fresh OR d.nightly`,
+     ) AS d WHERE d.fresh OR d.nightly ORDER BY d.next_at NULLS FIRST`,
     [companies.map(({ company }) => company), companies.map(({ night }) => night), enough],
   );
 }
