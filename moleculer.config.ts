@@ -39,7 +39,6 @@ import type { ClassifyItem, ClassifyResponse } from "./ml-service/classify-schem
 import { labels } from "./ml-service/labels.ts";
 import type { Registry } from "./ml-service/registry/registry.ts";
 import type { TrainRequest, TrainResponse } from "./ml-service/train-schema.ts";
-import { ConnectorError } from "./plugins/contract/errors.ts";
 
 export const { version } = createRequire(import.meta.url)("./package.json") as { version: string };
 
@@ -185,12 +184,11 @@ async function createHttp(parts: Parts, core: Core | null): Promise<void> {
 /** The classifier that a node of the role `ml` answers with, without a broker: for commands that only look at a company. */
 export async function openClassifier(
   company: Company,
+  stateDir: string,
 ): Promise<(items: ClassifyItem[]) => Promise<ClassifyResponse>> {
-  const { createClassifier, defaultModelPath } = await import("./ml-service/classifier.service.ts");
-  const { createPriorityRules } = await import("./ml-service/priority-rules.ts");
-  const rules = createPriorityRules(company.classifier);
-  const classifier = createClassifier(defaultModelPath, { rulesFor: () => rules });
-  return async (items) => ({ results: await classifier.classify(items) });
+  const { openCompanyClassifier } = await import("./ml-service/company/open-classifier.ts");
+  const registry = await openRegistry(stateDir);
+  return openCompanyClassifier(company.id, company.classifier, registry);
 }
 
 /** Objects in the state folder: companies' models, and what they learn from. */
@@ -206,9 +204,13 @@ export async function openRegistry(stateDir: string): Promise<Registry> {
 
 /** The training that a node of the role `ml` does, without a broker: for commands. */
 export async function openTrainer(
-  _stateDir: string,
+  stateDir: string,
 ): Promise<(request: TrainRequest) => Promise<TrainResponse>> {
-  throw new ConnectorError("config", "training is not available in this version of Deskwire");
+  const { createTrainer } = await import("./ml-service/company/train-company.ts");
+  const { defaultModelPath } = await import("./ml-service/classifier.service.ts");
+  const parts = { registry: await openRegistry(stateDir), objects: openObjects(stateDir), defaultModelPath };
+  const trainer = createTrainer({ ...parts, codeVersion: version, leastCore: version });
+  return (request) => trainer.train(request);
 }
 
 /**
@@ -235,7 +237,12 @@ export async function startNode(config: LoadedConfig): Promise<Node> {
     const parts: Parts = { ...made, config, directory, nodes, logFor, releaser, onListening };
     if (roles.includes("ml")) {
       const { classifierService } = await import("./ml-service/classifier.service.ts");
-      broker.createService(classifierService({}));
+      const models = {
+        registry: await openRegistry(config.stateDir),
+        objects: openObjects(config.stateDir),
+        version,
+      };
+      broker.createService(classifierService({ models, log: logFor("classifier") }));
     }
     const core = db && (await openCore(parts, db));
     if (core) await createServices(parts, core);

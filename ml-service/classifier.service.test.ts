@@ -162,6 +162,8 @@ describe("the classifier service", () => {
       model: expect.stringMatching(/^default@/),
       provider: "cpu",
       documents: before.documents + 2,
+      companies: [],
+      drift: [],
     });
   });
 

@@ -74,7 +74,9 @@ export function classifierOf(model: Model, options: ClassifierOptions = {}): Cla
       const asked = opinion?.head ?? reading.head(head);
       if (reading.isWordless) return neutralPrediction(asked);
       const chances = opinion?.chances ?? reading.chances(head) ?? new Float64Array(asked.labels.length);
-      const reasons = opinion ? [...opinion.doubts, ...doubts.own] : doubts.common;
+      const reasons = opinion
+        ? [...opinion.doubts, ...(opinion.head.reason ? [] : doubts.own)]
+        : doubts.common;
       const prediction =
         head === "priority"
           ? raisedPrediction(asked, chances, rulesFor(item.company).apply(normal, item.requester), reasons)

@@ -149,7 +149,12 @@ async function tellDrafts(planned: Planned, { messages, days }: Reading, last: n
   const { company, signal } = planned;
   const { model, prices } = company.drafter;
   const wanted = messages.filter(({ skip }) => skip === null);
-  const labelled = await labelMessages(await openClassifier(company), company.id, wanted, signal);
+  const labelled = await labelMessages(
+    await openClassifier(company, planned.config.stateDir),
+    company.id,
+    wanted,
+    signal,
+  );
   if (labelled.length > 0) say(sharesText(labelled, wanted.length));
   const online = asksLlm(company.drafter);
   const chosen = last === 0 ? [] : labelled.slice(-last);

@@ -28,9 +28,11 @@ export interface ClassifyParts extends StepParts {
 }
 
 /** What the classifier gets of a message. @param text of any length: it is cut */
-export function toClassifyItem({ id, company, subject, text, requester }: ClassifyItem): ClassifyItem {
+export function toClassifyItem(message: ClassifyItem & { ticketId?: string }): ClassifyItem {
+  const { id, company, subject, text, requester, ticketId } = message;
   const from = requester && { requester: { email: requester.email } };
-  return { id, company, subject, text: text.slice(0, readLength).toWellFormed(), ...from };
+  const ticket = ticketId === undefined ? {} : { ticket: ticketId };
+  return { id, company, subject, text: text.slice(0, readLength).toWellFormed(), ...ticket, ...from };
 }
 
 /** The labels as they are kept beside a message. */

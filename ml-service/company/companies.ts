@@ -34,7 +34,7 @@ export type SettingsOf = (company: string) => ClassifierSettings | undefined;
 
 export interface CompaniesParts {
   /** Null where there is no registry: then only descriptions of labels make a difference. */
-  readonly host: ModelHost<HostedModel | null> | null;
+  readonly host: Pick<ModelHost<HostedModel | null>, "pick"> | null;
   readonly vectors: WordVectors;
   /** Companies whose readers are kept in memory. */
   readonly maxKept: number;

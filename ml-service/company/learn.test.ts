@@ -1,47 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { createExtractor, normalise } from "../features.ts";
 import { decodeModel, encodeModel, type Model } from "../model.ts";
-import { createRandom, pick } from "../train/random.ts";
-import type { Lesson } from "../train-schema.ts";
 import { shippedVectors } from "../word-vectors.ts";
 import { type LearnOptions, learn, learnFromDescriptions, partLessons } from "./learn.ts";
 import { createOwnModel } from "./own-model.ts";
+import { bankLabels, bankLessons, bankWords } from "./testing.ts";
 
 const vectors = shippedVectors();
-const labels = {
-  department: {
-    cards: "Lost, stolen and blocked bank cards.",
-    loans: "Mortgages, credit and interest rates.",
-    branches: "Opening hours and addresses of branches.",
-  },
-};
-const words: Record<string, string[]> = {
-  cards: [
-    "my visa was swallowed",
-    "the plastic does not work",
-    "someone took my wallet",
-    "pin refused again",
-  ],
-  loans: ["rate for a house", "borrow ten thousand", "repay early", "how much per month"],
-  branches: ["are you open today", "where is the office", "appointment in town", "closed on saturday"],
-};
-
-function lessonsOf(count: number, seed = 1): Lesson[] {
-  const random = createRandom(seed);
-  return Array.from({ length: count }, (_, at) => {
-    const department = pick(random, Object.keys(words));
-    const noise = Array.from({ length: 8 }, () => Math.floor(random() * 5_000).toString(36)).join(" ");
-    const text = `${pick(random, words[department] ?? [])} ${noise}`;
-    return {
-      id: `${at}`,
-      ticket: `t${seed}-${at}`,
-      subject: null,
-      text,
-      labels: { department },
-      at: "2026-11-01T10:00:00Z",
-    };
-  });
-}
+const labels = { department: bankLabels };
 
 const options: LearnOptions = {
   ...{ company: "bank", version: "1", labels, own: ["department"], risk: { department: 0.05 }, vectors },
@@ -76,7 +42,7 @@ describe("a company's own labels", () => {
   });
 
   test("are learnt from corrections, with a promise that the held-back ones bear out", () => {
-    const learnt = learn(lessonsOf(1_000), options);
+    const learnt = learn(bankLessons(1_000), options);
     if (!learnt) throw new Error("nothing was learnt");
     const right = learnt.answers.filter(({ label, right }) => label === right).length;
     expect(right / learnt.answers.length).toBeGreaterThan(0.95);
@@ -87,7 +53,7 @@ describe("a company's own labels", () => {
   });
 
   test("are not applied while there are too few corrections to promise anything", () => {
-    const learnt = learn(lessonsOf(60), options);
+    const learnt = learn(bankLessons(60), options);
     expect(learnt?.model.header.heads[0]).toMatchObject({
       threshold: 1.01,
       reason: expect.stringMatching(/at least 45 judged answers are needed/),
@@ -95,13 +61,13 @@ describe("a company's own labels", () => {
   });
 
   test("are learnt in the same way from the same lessons", () => {
-    const [one, two] = [learn(lessonsOf(100), options), learn(lessonsOf(100), options)];
+    const [one, two] = [learn(bankLessons(100), options), learn(bankLessons(100), options)];
     if (!one || !two) throw new Error("nothing was learnt");
     expect(encodeModel(one.model).equals(encodeModel(two.model))).toBe(true);
   });
 
   test("that have gone from the config are given no more", () => {
-    const learnt = learn(lessonsOf(400), options);
+    const learnt = learn(bankLessons(400), options);
     if (!learnt) throw new Error("nothing was learnt");
     const allowed = { department: ["loans", "branches"] };
     const [card, loan] = answersOf(learnt.model, ["pin refused again", "borrow ten thousand"], allowed);
@@ -115,15 +81,15 @@ describe("a company's own labels", () => {
 describe("learning", () => {
   test("needs lessons", () => {
     expect(learn([], options)).toBeNull();
-    expect(learn(lessonsOf(19), options)).toBeNull();
-    expect(learn(lessonsOf(19), { ...options, own: [] })).toBeNull();
+    expect(learn(bankLessons(19), options)).toBeNull();
+    expect(learn(bankLessons(19), { ...options, own: [] })).toBeNull();
   });
 
   test("holds back the same tickets when more lessons come, and never parts near-duplicates", () => {
-    const lessons = lessonsOf(300);
+    const lessons = bankLessons(300);
     const twins = lessons.slice(0, 50).map((one) => ({ ...one, id: `${one.id}b`, ticket: `${one.ticket}b` }));
     const before = partLessons(lessons);
-    const after = partLessons([...lessons, ...lessonsOf(200, 2), ...twins]);
+    const after = partLessons([...lessons, ...bankLessons(200, 2), ...twins]);
     const texts = (part: { text: string }[]) => new Set(part.map(({ text }) => text));
     for (const text of texts(before.heldBack)) expect(texts(after.heldBack)).toContain(text);
     for (const text of texts(after.heldBack)) expect(texts(after.learn)).not.toContain(text);
@@ -131,9 +97,9 @@ describe("learning", () => {
   });
 
   test("goes on from a model without forgetting what it knew", () => {
-    const first = learn(lessonsOf(600), options);
+    const first = learn(bankLessons(600), options);
     if (!first) throw new Error("nothing was learnt");
-    const next = learn([...lessonsOf(600), ...lessonsOf(20, 3)], { ...options, start: first.model });
+    const next = learn([...bankLessons(600), ...bankLessons(20, 3)], { ...options, start: first.model });
     const right = next?.answers.filter(({ label, right: wanted }) => label === wanted).length ?? 0;
     expect(right / (next?.answers.length ?? 1)).toBeGreaterThan(0.95);
     const known = createExtractor(first.model.header.bits)(normalise(null, "someone took my wallet"));
@@ -141,9 +107,9 @@ describe("learning", () => {
   });
 
   test("starts anew where the labels have changed", () => {
-    const first = learn(lessonsOf(200), options);
+    const first = learn(bankLessons(200), options);
     const more = { department: { ...labels.department, insurance: "Insurance of all kinds, claims." } };
-    const next = learn(lessonsOf(200), {
+    const next = learn(bankLessons(200), {
       ...options,
       labels: more,
       ...(first ? { start: first.model } : {}),
@@ -153,12 +119,12 @@ describe("learning", () => {
 
   test("lets the default model have a say only where that helps", () => {
     const right = (normal: string) =>
-      Object.keys(words).findIndex((name) => words[name]?.some((part) => normal.startsWith(part)));
+      Object.keys(bankWords).findIndex((name) => bankWords[name]?.some((part) => normal.startsWith(part)));
     const knowing = (_: string, normal: string) =>
       Float64Array.from([0, 1, 2], (at) => (at === right(normal) ? 0.9 : 0.05));
-    const helped = learn(lessonsOf(30), { ...options, defaults: knowing });
+    const helped = learn(bankLessons(30), { ...options, defaults: knowing });
     expect(helped?.model.header.heads[0]?.blend).toBeGreaterThan(0);
-    const misled = learn(lessonsOf(400), { ...options, defaults: () => Float64Array.of(0.98, 0.01, 0.01) });
+    const misled = learn(bankLessons(400), { ...options, defaults: () => Float64Array.of(0.98, 0.01, 0.01) });
     expect(misled?.model.header.heads[0]?.blend).toBe(0);
   });
 });

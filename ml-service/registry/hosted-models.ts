@@ -91,8 +91,12 @@ async function armsFor<T>(
     }
     return null;
   };
-  const current =
-    state.current === null ? null : ((await loadVersion(state.current)) ?? old?.current ?? null);
+  let current = state.current === null ? null : await loadVersion(state.current);
+  if (!current && state.current !== null) {
+    current = old?.current ?? null;
+    // After a restart nothing is there yet: what was in force before is better than nothing.
+    for (const version of current ? [] : state.previous) current ??= await loadVersion(version);
+  }
   const tried = state.canary && (await loadVersion(state.canary.version));
   const canary = state.canary && tried ? { ...tried, share: state.canary.share } : null;
   return { arms: { current, canary }, error: problems.join("; ") || null };
