@@ -1,6 +1,6 @@
 /** Tickets with corrections, for tests of what is learnt from them. */
 import { newId } from "../lib/ids.ts";
-import type { Database } from "../store/database.ts";
+import type { Database, Runner } from "../store/database.ts";
 import type { NewMessage } from "../store/messages.ts";
 import { insertCorrection, type NewCorrection } from "../store/replies.ts";
 import { newMessage, storeMessages } from "./store.ts";
@@ -16,7 +16,7 @@ export async function storeTicket(
 
 /** Stores a person's choice for that thread. */
 export async function correct(
-  db: Database,
+  db: Runner,
   threadId: string,
   labels: Record<string, string>,
   fields: Partial<NewCorrection> = {},
