@@ -39,6 +39,7 @@ import type { ClassifyItem, ClassifyResponse } from "./ml-service/classify-schem
 import { labels } from "./ml-service/labels.ts";
 import type { Registry } from "./ml-service/registry/registry.ts";
 import type { TrainRequest, TrainResponse } from "./ml-service/train-schema.ts";
+import { ConnectorError } from "./plugins/contract/errors.ts";
 
 export const { version } = createRequire(import.meta.url)("./package.json") as { version: string };
 
@@ -181,14 +182,50 @@ async function createHttp(parts: Parts, core: Core | null): Promise<void> {
   } else broker.createService(operationsService({ ...own, onListening }));
 }
 
-/** The classifier that a node of the role `ml` answers with, without a broker: for commands that only look at a company. */
+/** Opens the encoder of the config, if there is one. */
+function encoderOf({ hub }: Pick<LoadedConfig, "hub">) {
+  const config = hub.classifier.encoder;
+  if (!config) return undefined;
+  const { model, tokenizer, batchTokens, waitMs, queue, ...rest } = config;
+  return async () => {
+    const { createEncoder } = await import("./ml-service/encoder/encoder.ts");
+    const { EncoderConfigError } = await import("./ml-service/encoder/config-error.ts");
+    const { identityOf } = await import("./ml-service/encoder/identity.ts");
+    const batch = { tokens: batchTokens, waitMs, queue };
+    const options = { modelPath: model, tokenizerPath: tokenizer, ...rest, batch };
+    try {
+      const identity = await identityOf(options);
+      return { encoder: await createEncoder(options), identity };
+    } catch (error) {
+      if (error instanceof EncoderConfigError)
+        throw new ConnectorError("config", error.message, { cause: error });
+      throw error;
+    }
+  };
+}
+
+/** What texts mean to the encoder of the config, for one command. The caller closes it. */
+async function openMeaning(config: Pick<LoadedConfig, "hub">) {
+  const opened = await encoderOf(config)?.();
+  const none = { meaning: null, close: async () => undefined };
+  if (!opened) return none;
+  const { createMeaning } = await import("./ml-service/meaning.ts");
+  const { shippedVectors } = await import("./ml-service/word-vectors.ts");
+  const { encoder, identity } = opened;
+  const meaning = createMeaning(shippedVectors(), encoder, identity, () => undefined);
+  return { meaning, close: () => encoder.close() };
+}
+
+/** The classifier that a node of the role `ml` answers with, without a broker: for commands that only look at a company. The caller closes it. */
 export async function openClassifier(
   company: Company,
-  stateDir: string,
-): Promise<(items: ClassifyItem[]) => Promise<ClassifyResponse>> {
+  config: Pick<LoadedConfig, "hub" | "stateDir">,
+): Promise<{ classify(items: ClassifyItem[]): Promise<ClassifyResponse>; close(): Promise<void> }> {
   const { openCompanyClassifier } = await import("./ml-service/company/open-classifier.ts");
-  const registry = await openRegistry(stateDir);
-  return openCompanyClassifier(company.id, company.classifier, registry);
+  const registry = await openRegistry(config.stateDir);
+  const { meaning, close } = await openMeaning(config);
+  const classify = await openCompanyClassifier(company.id, company.classifier, registry, meaning);
+  return { classify, close };
 }
 
 /** Objects in the state folder: companies' models, and what they learn from. */
@@ -204,13 +241,21 @@ export async function openRegistry(stateDir: string): Promise<Registry> {
 
 /** The training that a node of the role `ml` does, without a broker: for commands. */
 export async function openTrainer(
-  stateDir: string,
+  config: Pick<LoadedConfig, "hub" | "stateDir">,
 ): Promise<(request: TrainRequest) => Promise<TrainResponse>> {
   const { createTrainer } = await import("./ml-service/company/train-company.ts");
   const { defaultModelPath } = await import("./ml-service/classifier.service.ts");
+  const { stateDir } = config;
   const parts = { registry: await openRegistry(stateDir), objects: openObjects(stateDir), defaultModelPath };
-  const trainer = createTrainer({ ...parts, codeVersion: version, leastCore: version });
-  return (request) => trainer.train(request);
+  return async (request) => {
+    const { meaning, close } = await openMeaning(config);
+    try {
+      const trainer = createTrainer({ ...parts, codeVersion: version, leastCore: version, meaning });
+      return await trainer.train(request);
+    } finally {
+      await close();
+    }
+  };
 }
 
 /**
@@ -242,7 +287,9 @@ export async function startNode(config: LoadedConfig): Promise<Node> {
         objects: openObjects(config.stateDir),
         version,
       };
-      broker.createService(classifierService({ models, log: logFor("classifier") }));
+      const openEncoder = encoderOf(config);
+      const own = { models, ...(openEncoder && { openEncoder }), log: logFor("classifier") };
+      broker.createService(classifierService(own));
     }
     const core = db && (await openCore(parts, db));
     if (core) await createServices(parts, core);

@@ -161,6 +161,7 @@ describe("the classifier service", () => {
     expect(await broker.call("classifier.status", {})).toEqual({
       model: expect.stringMatching(/^default@/),
       provider: "cpu",
+      encoder: null,
       documents: before.documents + 2,
       companies: [],
       drift: [],

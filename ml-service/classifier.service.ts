@@ -7,6 +7,8 @@ import { type ClassifyResponse, classifyRequestSchema } from "./classify-schema.
 import { type Companies, createCompanies, type HostedModel, loadHosted } from "./company/companies.ts";
 import { createDriftWatches, type DriftAlarm } from "./company/drift-watches.ts";
 import { createTrainer, type DataSets, type Trainer, TrainingError } from "./company/train-company.ts";
+import type { Encoder, EncoderStats } from "./encoder/encoder.ts";
+import { createMeaning } from "./meaning.ts";
 import { createRuleBook } from "./priority-rules.ts";
 import { createModelHost, type ModelHost } from "./registry/host.ts";
 import type { HostedCompany, HostLog } from "./registry/hosted-models.ts";
@@ -30,7 +32,10 @@ export const changedEvent = "classifier.changed";
 export interface ClassifierStatus {
   /** Name and version of the default model. */
   readonly model: string;
-  readonly provider: "cpu";
+  /** What computes: that of the encoder, where there is one. */
+  readonly provider: "cuda" | "webgpu" | "cpu";
+  /** Figures of the encoder, and the providers that do not work with their reasons; null where there is none. */
+  readonly encoder: EncoderStats | null;
   /** Documents classified since the start. */
   readonly documents: number;
   /** Companies with a model of their own, as far as they are loaded here. */
@@ -49,8 +54,12 @@ export interface ClassifierServiceOptions {
     /** Of the core. */
     readonly version: string;
   };
-  readonly log?: HostLog & { warn(message: string, fields?: Record<string, unknown>): void };
+  /** A company's own text encoder; it is opened at the start and closed at the stop. */
+  readonly openEncoder?: () => Promise<{ encoder: Encoder; identity: string }>;
+  readonly log?: ServiceLog;
 }
+
+type ServiceLog = HostLog & { warn(message: string, fields?: Record<string, unknown>): void };
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -60,6 +69,7 @@ interface Running {
   readonly companies: Companies;
   readonly host: ModelHost<HostedModel | null> | null;
   readonly trainer: Trainer | null;
+  readonly encoder: Encoder | null;
 }
 
 export function classifierService(options: ClassifierServiceOptions = {}): ServiceSchema {
@@ -113,10 +123,12 @@ export function classifierService(options: ClassifierServiceOptions = {}): Servi
       },
       status: {
         handler(): ClassifierStatus {
-          const { classifier, host } = at("status");
+          const { classifier, host, encoder } = at("status");
+          const { provider = "cpu" } = encoder ?? {};
           const companies =
             host?.status().filter(({ current, error }) => current !== null || error !== null) ?? [];
-          return { model: classifier.model, provider: "cpu", documents, companies, drift: drift.alarms() };
+          const figures = { encoder: encoder?.stats() ?? null, documents };
+          return { model: classifier.model, provider, ...figures, companies, drift: drift.alarms() };
         },
       },
     },
@@ -128,23 +140,29 @@ export function classifierService(options: ClassifierServiceOptions = {}): Servi
       },
     },
     async started(this: { broker: ServiceBroker }) {
-      running = start(modelPath, options, log, { rulesFor: book.of, observe: drift.observe });
+      running = await start(modelPath, options, log, { rulesFor: book.of, observe: drift.observe });
     },
     async stopped() {
       stopping.abort(new Errors.ServiceNotAvailableError({ action: "classifier.train" }));
       await running?.host?.close();
+      await running?.encoder?.close();
       running = null;
     },
   };
 }
 
-function start(
+async function start(
   modelPath: string,
-  { models }: ClassifierServiceOptions,
-  log: HostLog,
+  { models, openEncoder }: ClassifierServiceOptions,
+  log: ServiceLog,
   reading: Parameters<typeof createClassifier>[1],
-): Running {
-  const vectors = shippedVectors();
+): Promise<Running> {
+  const opened = await openEncoder?.();
+  const warn = (error: unknown) =>
+    log.warn("a text could not be encoded: its words alone count", { error: String(error) });
+  const words = shippedVectors();
+  const meaning = opened ? createMeaning(words, opened.encoder, opened.identity, warn) : null;
+  const vectors = { words, meaning };
   const host = models
     ? createModelHost<HostedModel | null>({
         ...{ registry: models.registry, fallback: null, log, refreshMs, maxLoaded },
@@ -153,7 +171,7 @@ function start(
     : null;
   const trainer = models
     ? createTrainer({
-        ...{ registry: models.registry, objects: models.objects, defaultModelPath: modelPath },
+        ...{ registry: models.registry, objects: models.objects, defaultModelPath: modelPath, meaning },
         ...{ codeVersion: models.version, leastCore: models.version },
       })
     : null;
@@ -162,6 +180,7 @@ function start(
     companies: createCompanies({ host, vectors, maxKept: maxLoaded }),
     host,
     trainer,
+    encoder: opened?.encoder ?? null,
   };
 }
 

@@ -143,7 +143,7 @@ function createDefaultReader(model: Model): (normal: string) => DefaultReading {
 
   return (normal) => {
     const features = extract(normal);
-    const logits = score(features);
+    const logits = score(features, normal);
     const chances = (head: string) => {
       const place = places.get(head);
       return place ? probabilities(logits, place.from, place.head) : null;

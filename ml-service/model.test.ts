@@ -20,7 +20,7 @@ describe("a model's file", () => {
     const again = loadModel(path);
     expect(encodeModel(again).equals(encodeModel(model))).toBe(true);
     const features = createExtractor(model.header.bits)(normalise(null, "Where is my parcel?"));
-    const [before, after] = [model, again].map((one) => createScorer(one, shippedVectors())(features));
+    const [before, after] = [model, again].map((one) => createScorer(one, shippedVectors())(features, ""));
     expect(after).toEqual(before);
     expect(copyFeatures(features).indices.length).toBeGreaterThan(10);
   });
@@ -51,7 +51,7 @@ describe("a model's file", () => {
     const extract = createExtractor(model.header.bits);
     const score = createScorer(model, shippedVectors());
     for (const text of ["", "a".repeat(10_000), "Где заказ?", "🙂"]) {
-      const logits = score(extract(normalise(null, text)));
+      const logits = score(extract(normalise(null, text)), text);
       let from = 0;
       for (const head of model.header.heads) {
         const chances = probabilities(logits, from, head);
@@ -64,7 +64,7 @@ describe("a model's file", () => {
 
 describe("a scorer", () => {
   test("refuses a model that was trained with other word vectors", () => {
-    expect(() => createScorer(model, null)).toThrow(/other word vectors: train it again/);
+    expect(() => createScorer(model, null)).toThrow(/other word vectors or another encoder: train it again/);
   });
 
   test("finds text of another kind less familiar than that of a support desk", () => {
@@ -72,7 +72,7 @@ describe("a scorer", () => {
     const score = createScorer(model, shippedVectors());
     const outside = (text: string) =>
       outsideness(
-        familiarityOf(score(extract(normalise(null, text))), model.header.heads),
+        familiarityOf(score(extract(normalise(null, text)), text), model.header.heads),
         model.header.familiarity,
       );
     expect(outside("qwzx vrtk plmn xxyyzz")).toBeGreaterThan(0.9);

@@ -7,16 +7,18 @@ import type { WordVectors } from "./word-vectors.ts";
 /**
  * Makes a scorer with its own buffers.
  * @param vectors the word vectors that the model was trained with; null where it was trained without
- * @returns a function from features to logits, one for each label of each head, before the temperature, valid until its next call
+ * @returns a function from features (and the normalised text that they are of) to logits, one for each label of each head, before the temperature, valid until its next call
  * @throws ModelError where the model was trained with other word vectors
  */
 export function createScorer(
   model: Model,
   vectors: WordVectors | null,
-): (features: Features) => Float64Array {
+): (features: Features, text: string) => Float64Array {
   const { header, weights, scales, bias, fromWords, fromHidden } = model;
   if (header.vectors && header.vectors.hash !== vectors?.hash) {
-    throw new ModelError(`the model ${header.name} was trained with other word vectors: train it again`);
+    throw new ModelError(
+      `the model ${header.name} was trained with other word vectors or another encoder: train it again`,
+    );
   }
   const { hidden } = header;
   const columns = columnsOf(header);
@@ -30,7 +32,7 @@ export function createScorer(
   const meaning = new Float32Array(header.vectors?.dimensions ?? 0);
   const known = { count: 0, bases: new Int32Array(maxKnown), values: new Float64Array(maxKnown) };
 
-  return (features) => {
+  return (features, text) => {
     known.count = 0;
     for (let at = 0; at < features.count; at += 1) {
       const base = rowOf[features.indices[at] as number] as number;
@@ -44,7 +46,7 @@ export function createScorer(
       sums[at] = (sums[at] as number) * (scales[at] as number) + (bias[at] as number);
     }
     if (header.vectors && vectors) {
-      vectors.embed(features, meaning);
+      vectors.embed(features, meaning, text);
       known.count = 0;
       for (let k = 0; k < meaning.length; k += 1) addKnown(known, k * hidden, meaning[k] as number);
       addRows(fromWords, known, sums, 0, hidden);

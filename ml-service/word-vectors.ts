@@ -17,8 +17,9 @@ export interface WordVectors {
   /**
    * The mean of a text's words, of length 1, or of length 0 where it has none that is known.
    * @param into receives `dimensions` numbers
+   * @param text the text, normalised
    */
-  embed(features: Features, into: Float32Array): void;
+  embed(features: Features, into: Float32Array, text: string): void;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** A project opened for one command: its configuration, its database, and what works on it, beside a hub or without one. */
 import { join } from "node:path";
 import { type CompanyDirectory, createCompanyDirectory } from "../../config/directory.ts";
+import type { LoadedConfig } from "../../config/types.ts";
 import type { Blobs } from "../blobs/blobs.ts";
 import { createFileBlobs } from "../blobs/files.ts";
 import { createInstances, type Instances } from "../hosting/instances.ts";
@@ -25,8 +26,7 @@ export interface OpenProject {
   /** What it takes in is taken up by the running hub within a second or two, or by the next one that starts. */
   readonly intake: Intake;
   readonly logFor: LogFor;
-  /** Absolute. */
-  readonly stateDir: string;
+  readonly config: LoadedConfig;
   /** How far back the ledger looks, in milliseconds. */
   readonly ledgerWindowMs: number;
   /** Closes all; stops the embedded database where nobody else uses it. */
@@ -69,7 +69,7 @@ export async function openProject(dir: string, part: string, signal?: AbortSigna
     releaser.add("the intake", () => intake.idle());
     const ledgerWindowMs = hub.ledger.windowHours * 3_600_000;
     const close = () => releaser.release();
-    return { db, blobs, directory, instances, intake, logFor, stateDir, ledgerWindowMs, close };
+    return { db, blobs, directory, instances, intake, logFor, config, ledgerWindowMs, close };
   } catch (error) {
     await releaser.release();
     throw error;

@@ -144,17 +144,21 @@ async function writeDrafts(planned: Planned, labelled: readonly LabelledMessage[
   return written;
 }
 
+async function label({ company, config, signal }: Planned, messages: Reading["messages"]) {
+  const classifier = await openClassifier(company, config);
+  try {
+    return await labelMessages(classifier.classify, company.id, messages, signal);
+  } finally {
+    await classifier.close();
+  }
+}
+
 /** Labels, drafts and costs. @returns the exit code */
 async function tellDrafts(planned: Planned, { messages, days }: Reading, last: number, full: boolean) {
-  const { company, signal } = planned;
+  const { company } = planned;
   const { model, prices } = company.drafter;
   const wanted = messages.filter(({ skip }) => skip === null);
-  const labelled = await labelMessages(
-    await openClassifier(company, planned.config.stateDir),
-    company.id,
-    wanted,
-    signal,
-  );
+  const labelled = await label(planned, wanted);
   if (labelled.length > 0) say(sharesText(labelled, wanted.length));
   const online = asksLlm(company.drafter);
   const chosen = last === 0 ? [] : labelled.slice(-last);

@@ -36,15 +36,15 @@ interface Told {
 }
 
 async function trainOne(
-  { db, directory, stateDir, logFor }: OpenProject,
+  { db, directory, config, logFor }: OpenProject,
   { company: id, full }: TrainOptions,
   open: typeof openTrainer,
   signal: AbortSignal,
 ): Promise<Told> {
   const company = findCompany(directory.all(), id);
-  const train = await open(stateDir);
+  const train = await open(config);
   const log = logFor("learning");
-  const parts = { db, objects: openObjects(stateDir), train, log, metrics: noMetrics };
+  const parts = { db, objects: openObjects(config.stateDir), train, log, metrics: noMetrics };
   const teaching = { company, reason: full ? "manual" : "correction", actor: "operator" } as const;
   let told: Told = { text: "it is being trained for at this moment: try again", code: 1 };
   await withLease({ db, log, node: newId() }, leaseOf(company.id), signal, async (held) => {

@@ -79,11 +79,45 @@ async function connectorsCheck(nodes: Nodes): Promise<Check> {
   return { ok: details.length === 0, ...figures, ...list(details) };
 }
 
+/** What is read here of the classifier's status. */
+interface ClassifierState {
+  model: string;
+  provider: string;
+  documents: number;
+  /** Where an encoder runs: its figures, and the providers that do not work. */
+  encoder: { failedProviders: readonly { provider: string }[] } | null;
+  companies: readonly { error: string | null }[];
+  drift: readonly object[];
+}
+
+/** Companies are counted, not named: /health is public. */
 async function classifierCheck(nodes: Nodes): Promise<Check> {
-  const answers = await nodes.ask<object>("classifier.status", {}, timeoutMs);
+  const answers = await nodes.ask<ClassifierState>("classifier.status", {}, timeoutMs);
   const working = answers.flatMap(({ answer }) => answer ?? []);
   const own = answers.find(({ node }) => node === nodes.here)?.answer ?? working[0];
-  if (own) return { ok: true, ...own, nodes: working.length };
+  if (own) {
+    const { model, provider, documents, encoder, companies, drift } = own;
+    const unusable = companies.filter(({ error }) => error !== null).length;
+    const details = [
+      ...(unusable > 0 ? ["companies' own models cannot be used, older ones serve: see the log"] : []),
+      ...(drift.length > 0
+        ? ["companies' messages are no longer like those that came first: see the log"]
+        : []),
+    ];
+    const notWorking = encoder?.failedProviders.map((failed) => failed.provider) ?? [];
+    const figures = {
+      ...{
+        model,
+        provider,
+        documents,
+        ownModels: companies.length - unusable,
+        unusable,
+        drift: drift.length,
+      },
+      ...(notWorking.length > 0 ? { notWorking } : {}),
+    };
+    return { ok: true, ...figures, nodes: working.length, ...list(details) };
+  }
   return { ok: false, detail: "no classifier answers: messages wait to be classified", nodes: 0 };
 }
 

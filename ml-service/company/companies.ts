@@ -1,5 +1,7 @@
 /** Which model of its own a company's message is answered by: the one in force, and for new labels what their descriptions teach. */
 import type { ClassifierSettings, ClassifyItem } from "../classify-schema.ts";
+import { normalise } from "../features.ts";
+import type { Meaning } from "../meaning.ts";
 import { decodeModel, type Model } from "../model.ts";
 import type { ModelHost } from "../registry/host.ts";
 import type { Manifest } from "../registry/manifest.ts";
@@ -15,13 +17,24 @@ export interface HostedModel {
   readonly manifest: Manifest;
 }
 
-/** @throws ModelError where the bytes are no whole model, or one for other word vectors */
-export function loadHosted(bytes: Uint8Array, manifest: Manifest, vectors: WordVectors): HostedModel {
+/** What models may have been trained with: words alone, or with a company's own encoder beside them. */
+export interface Vectors {
+  readonly words: WordVectors;
+  readonly meaning: Meaning | null;
+}
+
+/** Those that a model was trained with, or else any, which it then refuses. */
+export function vectorsFor({ header }: Model, { words, meaning }: Vectors): WordVectors {
+  return header.vectors?.hash === words.hash ? words : (meaning ?? words);
+}
+
+/** @throws ModelError where the bytes are no whole model, or one for another encoder or other word vectors */
+export function loadHosted(bytes: Uint8Array, manifest: Manifest, vectors: Vectors): HostedModel {
   const { company, version } = manifest;
   const model = decodeModel(bytes, `version ${version} of ${company}`);
   const named = { ...model, header: { ...model.header, name: company, version } };
   // Made once here, so that what cannot work is refused before it is put in force.
-  createOwnModel(named, vectors);
+  createOwnModel(named, vectorsFor(named, vectors));
   return { model: named, manifest };
 }
 
@@ -35,7 +48,7 @@ export type SettingsOf = (company: string) => ClassifierSettings | undefined;
 export interface CompaniesParts {
   /** Null where there is no registry: then only descriptions of labels make a difference. */
   readonly host: Pick<ModelHost<HostedModel | null>, "pick"> | null;
-  readonly vectors: WordVectors;
+  readonly vectors: Vectors;
   /** Companies whose readers are kept in memory. */
   readonly maxKept: number;
 }
@@ -78,7 +91,7 @@ export function createCompanies({ host, vectors, maxKept }: CompaniesParts): Com
 
   return {
     async ownFor(items, settingsOf) {
-      return Promise.all(
+      const owns = await Promise.all(
         items.map(async ({ company, ticket, id }) => {
           const picked = await host?.pick(company, ticket ?? id);
           const settings = settingsOf(company);
@@ -88,6 +101,10 @@ export function createCompanies({ host, vectors, maxKept }: CompaniesParts): Com
           return ownOf(company, made, hosted);
         }),
       );
+      const encoded = items.filter((_, at) => owns[at]?.usesEncoder);
+      if (encoded.length > 0)
+        await vectors.meaning?.know(encoded.map(({ subject, text }) => normalise(subject, text)));
+      return owns;
     },
   };
 }
@@ -99,12 +116,12 @@ function makeOwn(
   company: string,
   { labels, own }: Made,
   hosted: HostedModel | null,
-  vectors: WordVectors,
+  vectors: Vectors,
 ): OwnModel | null {
   const allowed = Object.fromEntries(
     Object.entries(labels).map(([head, described]) => [head, Object.keys(described)]),
   );
-  const learnt = hosted && createOwnModel(hosted.model, vectors, allowed);
+  const learnt = hosted && createOwnModel(hosted.model, vectorsFor(hosted.model, vectors), allowed);
   const fits = (head: string) => {
     const theirs = learnt?.heads.find(({ name }) => name === head)?.labels ?? [];
     const common = theirs.filter((label) => allowed[head]?.includes(label)).length;
@@ -114,7 +131,9 @@ function makeOwn(
   const missing = own.filter((head) => !fits(head));
   const described = Object.fromEntries(missing.map((head) => [head, labels[head] ?? {}]));
   const guessed =
-    missing.length === 0 ? null : createOwnModel(learnFromDescriptions(company, described, vectors), vectors);
+    missing.length === 0
+      ? null
+      : createOwnModel(learnFromDescriptions(company, described, vectors.words), vectors.words);
   const heads = (learnt?.heads ?? []).filter(({ name }) => fits(name));
   if (heads.length === 0) return guessed;
   return (
@@ -131,6 +150,7 @@ function makeOwn(
 function joined(first: OwnModel, heads: readonly string[], second: OwnModel | null): OwnModel {
   return {
     name: first.name,
+    usesEncoder: first.usesEncoder || second?.usesEncoder === true,
     heads: [...first.heads.filter(({ name }) => heads.includes(name)), ...(second?.heads ?? [])],
     read(normal, defaults) {
       const reading = first.read(normal, defaults);

@@ -3,13 +3,15 @@ import { parentPort, workerData } from "node:worker_threads";
 import { classifierOf } from "../classifier.ts";
 import type { HeadAnswer } from "../evaluate/answers.ts";
 import { normalise } from "../features.ts";
+import { joinVectors } from "../meaning.ts";
 import { decodeModel, encodeModel, loadModel, type Model } from "../model.ts";
 import { ModelError } from "../model-error.ts";
 import type { Example } from "../train/examples.ts";
-import { type Lesson, lessonSchema } from "../train-schema.ts";
-import { shippedVectors } from "../word-vectors.ts";
+import type { Lesson } from "../train-schema.ts";
+import { shippedVectors, type WordVectors } from "../word-vectors.ts";
 import type { DescribedLabels } from "./descriptions.ts";
 import { learn, learnFromDescriptions, leastLessons } from "./learn.ts";
+import { readLessons } from "./lessons.ts";
 import { createOwnModel, type OwnModel } from "./own-model.ts";
 
 export interface LearnJob {
@@ -25,6 +27,15 @@ export interface LearnJob {
   readonly before: Uint8Array | null;
   /** Whether to learn on from it. */
   readonly goesOn: boolean;
+  /** What the lessons mean to the company's own encoder, or null where there is none. */
+  readonly encoded: EncodedTexts | null;
+}
+
+export interface EncodedTexts {
+  readonly identity: string;
+  readonly dimensions: number;
+  /** By normalised text. */
+  readonly vectors: ReadonlyMap<string, Float32Array>;
 }
 
 export interface LearntHead {
@@ -49,19 +60,6 @@ export interface LearnResult {
   readonly least: number;
 }
 
-/** @throws ModelError where a line is no lesson */
-function readLessons(bytes: Uint8Array): Lesson[] {
-  const lines = new TextDecoder().decode(bytes).split("\n");
-  return lines.flatMap((line, at) => {
-    if (line.trim() === "") return [];
-    try {
-      return [lessonSchema.parse(JSON.parse(line))];
-    } catch (cause) {
-      throw new ModelError(`line ${at + 1} of the data set is no lesson: export it again`, { cause });
-    }
-  });
-}
-
 /** Takes away labels that are not in the config, and lessons without any other. */
 function known(lessons: readonly Lesson[], labels: DescribedLabels): Lesson[] {
   return lessons.flatMap((lesson) => {
@@ -73,22 +71,22 @@ function known(lessons: readonly Lesson[], labels: DescribedLabels): Lesson[] {
 }
 
 /** What serves now: the company's model, or else what the descriptions teach; the default model where a head is missing. */
-function inForce(job: LearnJob, start: Model | null): OwnModel | null {
+function inForce(job: LearnJob, start: Model | null, vectors: WordVectors): OwnModel | null {
   const allowed = Object.fromEntries(
     Object.entries(job.labels).map(([head, labels]) => [head, Object.keys(labels)]),
   );
-  if (start) return createOwnModel(start, shippedVectors(), allowed);
+  if (start) return createOwnModel(start, fitting(start, vectors), allowed);
   const own = Object.fromEntries(Object.entries(job.labels).filter(([head]) => job.own.includes(head)));
   if (job.own.length === 0) return null;
   return createOwnModel(learnFromDescriptions(job.company, own, shippedVectors()), shippedVectors());
 }
 
 /** A model that cannot be used is as good as none: what replaces it is learnt from nothing. */
-function decodeStart(bytes: Uint8Array | null): Model | null {
+function decodeStart(bytes: Uint8Array | null, vectors: WordVectors): Model | null {
   if (!bytes) return null;
   try {
     const model = decodeModel(bytes, "the model in force");
-    createOwnModel(model, shippedVectors());
+    createOwnModel(model, fitting(model, vectors));
     return model;
   } catch (error) {
     if (error instanceof ModelError) return null;
@@ -96,21 +94,33 @@ function decodeStart(bytes: Uint8Array | null): Model | null {
   }
 }
 
+/** A model from before there was an encoder goes by words alone. */
+function fitting({ header }: Model, vectors: WordVectors): WordVectors {
+  return header.vectors?.hash === vectors.hash ? vectors : shippedVectors();
+}
+
+function vectorsOf({ encoded }: LearnJob): WordVectors {
+  if (!encoded) return shippedVectors();
+  const { identity, dimensions, vectors } = encoded;
+  return joinVectors(shippedVectors(), dimensions, identity, (text) => vectors.get(text));
+}
+
 function work(job: LearnJob): LearnResult {
+  const vectors = vectorsOf(job);
   const all = readLessons(job.dataset);
   const lessons = known(all, job.labels);
   const counts = { lessons: lessons.length, leftOut: all.length - lessons.length, least: leastLessons };
   const defaults = classifierOf(loadModel(job.defaultModelPath));
-  const start = decodeStart(job.before);
+  const start = decodeStart(job.before, vectors);
   const ownHeads = new Set(job.own);
   const learnt = learn(lessons, {
     ...{ company: job.company, version: "new", labels: job.labels, own: job.own, risk: job.risk },
-    vectors: shippedVectors(),
+    vectors,
     start: job.goesOn && start ? start : undefined,
     defaults: (head, normal) => (ownHeads.has(head) ? null : defaults.chancesOf(head, normal)),
   });
   if (!learnt) return { learnt: null, ...counts };
-  const serving = inForce(job, start);
+  const serving = inForce(job, start, vectors);
   const answerBefore = (head: string, { subject, text, labels }: Example): HeadAnswer => {
     const normal = normalise(subject ?? null, text);
     const mine = serving?.read(normal, (name) => defaults.chancesOf(name, normal)).heads.get(head);

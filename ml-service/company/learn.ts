@@ -92,7 +92,7 @@ export function learn(lessons: readonly Lesson[], options: LearnOptions): Learnt
   const labels = headsToLearn(lessons, options);
   if (Object.keys(labels).length === 0) return null;
   const { learn: all, heldBack } = partLessons(lessons);
-  const start = options.start && hasSameLabels(options.start, labels) ? options.start : undefined;
+  const start = options.start && canGoOn(options.start, labels, options.vectors) ? options.start : undefined;
   const some = start ? newestAndOlder(all) : all;
   const base = { ...learner, ...(start ? { ...goingOn, start } : {}) };
   const named = namesOf(labels);
@@ -188,10 +188,12 @@ function withHeads(example: Example, labels: DescribedLabels): Example {
   return { ...example, labels: Object.fromEntries(kept) };
 }
 
-function hasSameLabels({ header }: Model, labels: DescribedLabels): boolean {
+/** With other labels, another encoder or other settings, all must be learnt anew. */
+function canGoOn({ header }: Model, labels: DescribedLabels, vectors: WordVectors | null): boolean {
   const theirs = header.heads.map(({ name, labels: own }) => [name, own]);
   const isSame = JSON.stringify(theirs) === JSON.stringify(Object.entries(namesOf(labels)));
-  return isSame && header.hidden === learner.hidden && header.bits === learner.bits;
+  const isAlike = header.hidden === learner.hidden && header.bits === learner.bits;
+  return isSame && isAlike && header.vectors?.hash === vectors?.hash;
 }
 
 /** The newest lessons, and as many of the older ones, evenly spread. */

@@ -3,11 +3,12 @@
 import { defaultModelPath } from "../classifier.service.ts";
 import { type Classifier, createClassifier } from "../classifier.ts";
 import type { ClassifierSettings, ClassifyItem, ClassifyResponse } from "../classify-schema.ts";
+import type { Meaning } from "../meaning.ts";
 import { createPriorityRules } from "../priority-rules.ts";
 import { createHostedModels } from "../registry/hosted-models.ts";
 import type { Registry } from "../registry/registry.ts";
 import { shippedVectors } from "../word-vectors.ts";
-import { createCompanies, type HostedModel, loadHosted } from "./companies.ts";
+import { createCompanies, type HostedModel, loadHosted, type Vectors } from "./companies.ts";
 
 /**
  * Looks once which model is in force. Where it cannot be loaded, the default one answers, as in a hub.
@@ -17,9 +18,10 @@ export async function openCompanyClassifier(
   company: string,
   settings: ClassifierSettings,
   registry: Pick<Registry, "state" | "read">,
+  meaning: Meaning | null = null,
   say: (reason: string) => void = () => undefined,
 ): Promise<(items: ClassifyItem[]) => Promise<ClassifyResponse>> {
-  const vectors = shippedVectors();
+  const vectors: Vectors = { words: shippedVectors(), meaning };
   const hosted = createHostedModels<HostedModel | null>(
     {
       ...{ registry, fallback: null },

@@ -25,6 +25,8 @@ export interface OwnReading {
 }
 
 export interface OwnModel {
+  /** Whether it needs to know a text's meaning by a company's encoder, see `Meaning`. */
+  readonly usesEncoder: boolean;
   /** Name and version. */
   readonly name: string;
   readonly heads: readonly ModelHead[];
@@ -55,9 +57,10 @@ export function createOwnModel(
   return {
     name: `${header.name}@${header.version}`,
     heads: header.heads,
+    usesEncoder: header.vectors?.hash.includes("+") === true,
     read(normal, defaults) {
       const features = extract(normal);
-      const logits = score(features);
+      const logits = score(features, normal);
       const outside =
         header.familiarity.length === 0
           ? null

@@ -3,16 +3,23 @@ import { Worker } from "node:worker_threads";
 import type { ClassifierSettings } from "../classify-schema.ts";
 import { type Comparison, compare } from "../evaluate/compare.ts";
 import { figuresOf } from "../evaluate/figures.ts";
+import { normalise } from "../features.ts";
 import { labels as defaultLabels } from "../labels.ts";
+import type { Meaning } from "../meaning.ts";
+import { ModelError } from "../model-error.ts";
 import type { TrainedManifest } from "../registry/manifest.ts";
 import type { Registry } from "../registry/registry.ts";
 import { RegistryError } from "../registry/registry-error.ts";
 import type { TrainRequest, TrainResponse } from "../train-schema.ts";
-import type { DescribedLabels } from "./descriptions.ts";
-import type { LearnJob, LearnResult } from "./learn-worker.ts";
+import { type DescribedLabels, examplesOf } from "./descriptions.ts";
+import type { EncodedTexts, LearnJob, LearnResult } from "./learn-worker.ts";
+import { readLessons } from "./lessons.ts";
 
 /** Versions kept of each company, beside those in force, on trial and before. */
 const keptVersions = 10;
+
+/** Texts that are encoded at a time. */
+const encodedAtOnce = 256;
 
 /** Where data sets lie. */
 export interface DataSets {
@@ -25,6 +32,8 @@ export interface TrainerParts {
   readonly codeVersion: string;
   /** The oldest core that can load what this code writes. */
   readonly leastCore: string;
+  /** What texts mean to the encoder of the config, if there is one. */
+  readonly meaning?: Meaning | null;
   /** The default model's file, which a company's model is compared and blended with. */
   readonly defaultModelPath: string;
 }
@@ -89,10 +98,12 @@ async function trainOnce(
   const heads = headsOf(settings);
   const { current } = await registry.state(company);
   const before = current === null ? null : await readCurrent(parts, company, current);
+  const lessons = await readDataSet(objects, dataset);
   const result = await learnInThread(
     {
       ...{ company, ...heads, risk: settings.risk ?? {}, defaultModelPath: parts.defaultModelPath },
-      dataset: await readDataSet(objects, dataset),
+      dataset: lessons,
+      encoded: await encode(parts.meaning ?? null, lessons, heads.labels, signal),
       before,
       goesOn: reason === "correction",
     },
@@ -162,6 +173,35 @@ async function readDataSet(objects: DataSets, key: string): Promise<Uint8Array> 
     return (await objects.get(key)).bytes;
   } catch (cause) {
     throw new TrainingError("invalid", `the data set ${key} cannot be read: export it again`, { cause });
+  }
+}
+
+/** Some at a time, so that a large data set does not push out of memory what it has encoded itself. */
+async function encode(
+  meaning: Meaning | null,
+  dataset: Uint8Array,
+  labels: DescribedLabels,
+  signal?: AbortSignal,
+): Promise<EncodedTexts | null> {
+  if (!meaning) return null;
+  const vectors = new Map<string, Float32Array>();
+  const texts = [...readLessonsOf(dataset), ...examplesOf(labels)].map(({ subject, text }) =>
+    normalise(subject ?? null, text),
+  );
+  for (let at = 0; at < texts.length; at += encodedAtOnce) {
+    const some = texts.slice(at, at + encodedAtOnce);
+    await meaning.know(some, signal);
+    for (const [text, vector] of meaning.vectorsOf(some)) vectors.set(text, vector);
+  }
+  return { ...meaning.encoder, vectors };
+}
+
+function readLessonsOf(dataset: Uint8Array) {
+  try {
+    return readLessons(dataset);
+  } catch (error) {
+    if (error instanceof ModelError) throw new TrainingError("invalid", error.message, { cause: error });
+    throw error;
   }
 }
 

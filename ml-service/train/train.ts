@@ -1,6 +1,6 @@
 /** Trains a model from examples: features, network, rounding, calibration. Same examples and seed, same bytes. */
 import { createHash } from "node:crypto";
-import { copyFeatures, createExtractor, type Features, normalise } from "../features.ts";
+import { copyFeatures, createExtractor, normalise } from "../features.ts";
 import type { Model, ModelHead } from "../model.ts";
 import { addStem, createScorer, familiarityOf } from "../score.ts";
 import type { WordVectors } from "../word-vectors.ts";
@@ -95,13 +95,14 @@ function readTexts(examples: readonly Example[], { bits, stemBits, vectors }: Tr
   const extract = createExtractor(bits);
   const stems = new Uint8Array(2 ** stemBits / 8);
   const raw = examples.map(({ subject, text, labels }): Raw => {
-    const features = extract(normalise(subject ?? null, text));
+    const normal = normalise(subject ?? null, text);
+    const features = extract(normal);
     // A stem that only small talk knows does not make a text familiar to the heads that matter.
     if (labels.scope !== "out") {
       for (let at = 0; at < features.stemCount; at += 1) addStem(stems, features.stems[at] as number);
     }
     const meaning = new Float32Array(vectors?.dimensions ?? 0);
-    vectors?.embed(features, meaning);
+    vectors?.embed(features, meaning, normal);
     return { ...copyFeatures(features), meaning };
   });
   return { vectors: raw, stems };
@@ -188,12 +189,12 @@ export function scoreAll(
   model: Model,
   examples: readonly Example[],
   vectors: WordVectors | null,
-): { example: Example; logits: Float64Array; features: Pick<Features, "stemCount"> }[] {
+): { example: Example; logits: Float64Array }[] {
   const extract = createExtractor(model.header.bits);
   const score = createScorer(model, vectors);
   return examples.map((example) => {
-    const features = extract(normalise(example.subject ?? null, example.text));
-    return { example, logits: score(features).slice(), features: { stemCount: features.stemCount } };
+    const normal = normalise(example.subject ?? null, example.text);
+    return { example, logits: score(extract(normal), normal).slice() };
   });
 }
 
