@@ -288,7 +288,8 @@ export async function startNode(config: LoadedConfig): Promise<Node> {
         version,
       };
       const openEncoder = encoderOf(config);
-      const own = { models, ...(openEncoder && { openEncoder }), log: logFor("classifier") };
+      const { set } = made.metrics;
+      const own = { models, ...(openEncoder && { openEncoder }), log: logFor("classifier"), set };
       broker.createService(classifierService(own));
     }
     const core = db && (await openCore(parts, db));

@@ -57,7 +57,15 @@ export interface ClassifierServiceOptions {
   /** A company's own text encoder; it is opened at the start and closed at the stop. */
   readonly openEncoder?: () => Promise<{ encoder: Encoder; identity: string }>;
   readonly log?: ServiceLog;
+  /** Receives figures for the node's metrics. */
+  set?(name: ClassifierGauge, value: number, labels?: Record<string, string>): void;
 }
+
+export type ClassifierGauge =
+  | "deskwire.classifier.drift"
+  | "deskwire.classifier.unusable"
+  | "deskwire.encoder.provider"
+  | "deskwire.encoder.waiting";
 
 type ServiceLog = HostLog & { warn(message: string, fields?: Record<string, unknown>): void };
 
@@ -88,6 +96,19 @@ export function classifierService(options: ClassifierServiceOptions = {}): Servi
     return running;
   };
 
+  const tellFigures = () => {
+    const set = options.set ?? (() => undefined);
+    set("deskwire.classifier.drift", drift.alarms().length);
+    set(
+      "deskwire.classifier.unusable",
+      running?.host?.status().filter(({ error }) => error !== null).length ?? 0,
+    );
+    const stats = running?.encoder?.stats();
+    if (!stats) return;
+    set("deskwire.encoder.provider", 1, { provider: stats.provider });
+    set("deskwire.encoder.waiting", stats.waiting + stats.held);
+  };
+
   return {
     name: "classifier",
     actions: {
@@ -100,6 +121,7 @@ export function classifierService(options: ClassifierServiceOptions = {}): Servi
           const byItem = new Map(items.map((item, index) => [item, owns[index] ?? null]));
           const results = await classifier.classify(items, (item) => byItem.get(item) ?? null);
           documents += results.length;
+          tellFigures();
           return { results };
         },
       },

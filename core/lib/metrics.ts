@@ -88,6 +88,28 @@ export const metricTable = {
     labels: [],
     description: "Messages of all companies that have been open for longer than an hour, 10,000 at most.",
   },
+  "deskwire.classifier.drift": {
+    type: "gauge",
+    labels: [],
+    description:
+      "Labels of companies whose messages are no longer like those that came first, as this node sees it.",
+  },
+  "deskwire.classifier.unusable": {
+    type: "gauge",
+    labels: [],
+    description:
+      "Companies whose own model in force cannot be used on this node, so that an older one serves.",
+  },
+  "deskwire.encoder.provider": {
+    type: "gauge",
+    labels: ["provider"],
+    description: "1 for what a text encoder of one's own computes on: cuda, webgpu or cpu.",
+  },
+  "deskwire.encoder.waiting": {
+    type: "gauge",
+    labels: [],
+    description: "Texts that wait for a text encoder of one's own, in line or for room in it.",
+  },
   "deskwire.training.count": {
     type: "counter",
     labels: ["reason", "outcome"],
