@@ -16,7 +16,7 @@ const setSchema = z.object({
   intents: z.record(z.string(), z.tuple([z.string(), z.string(), z.string()])),
 });
 const names = ["banking77", "bitext8k", "clinc150", "hwu64", "it_tickets_cc0", "cfpb_sample"] as const;
-type SetName = (typeof names)[number];
+export type SetName = (typeof names)[number];
 /** By a label of theirs: those of ours that fit. */
 const fitting = z.record(z.string(), z.array(z.string()).min(1));
 const mappingSchema = z.object({
@@ -33,9 +33,11 @@ const mappingSchema = z.object({
 });
 
 export type Mapping = z.output<typeof mappingSchema>;
-interface Row {
+export interface Row {
   readonly text: string;
   readonly intent: string;
+  /** What several intents have in common, where the set says so. */
+  readonly category?: string;
 }
 
 /** Reads `mapping.yaml`; throws where it is not as the schema above. */
@@ -51,7 +53,7 @@ export function readSets(folder: string, mapping: Mapping): { examples: Example[
   const missing = names.filter((name) => !existsSync(join(folder, name)));
   const examples = names
     .filter((name) => !missing.includes(name))
-    .flatMap((name) => mapSet(name, readers[name](join(folder, name)), mapping[name]));
+    .flatMap((name) => mapSet(name, Object.values(readParts(folder, name)).flat(), mapping[name]));
   return { examples, missing };
 }
 
@@ -69,16 +71,28 @@ function csvRows(content: string): Record<string, string>[] {
   }) as Record<string, string>[];
 }
 
-const readers: Record<SetName, (folder: string) => Row[]> = {
+/** The rows of a set by its parts, as its makers have split it; of a set that is not split, all of them under `all`. */
+export function readParts(folder: string, name: SetName): Record<string, Row[]> {
+  return readers[name](join(folder, name));
+}
+
+const byPart = (parts: readonly string[], read: (part: string) => Row[]): Record<string, Row[]> =>
+  Object.fromEntries(parts.map((part) => [part, read(part)]));
+
+const readers: Record<SetName, (folder: string) => Record<string, Row[]>> = {
   banking77: (folder) =>
-    ["train.csv", "test.csv"].flatMap((file) =>
-      readCsv(join(folder, file)).map((row) => ({ text: row.text ?? "", intent: row.category ?? "" })),
+    byPart(["train", "test"], (part) =>
+      readCsv(join(folder, `${part}.csv`)).map((row) => ({
+        text: row.text ?? "",
+        intent: row.category ?? "",
+      })),
     ),
   bitext8k: (folder) =>
-    ["Training", "Validation", "Testing"].flatMap((part) =>
+    byPart(["Training", "Validation", "Testing"], (part) =>
       readCsv(join(folder, `Bitext_Sample_Customer_Service_${part}_Dataset.csv`)).map((row) => ({
         text: row.utterance ?? "",
         intent: row.intent ?? "",
+        category: row.category ?? "",
       })),
     ),
   clinc150: (folder) => {
@@ -86,10 +100,12 @@ const readers: Record<SetName, (folder: string) => Row[]> = {
     const parts = z
       .record(z.string(), rows)
       .parse(JSON.parse(readFileSync(join(folder, "data_full.json"), "utf8")));
-    return Object.values(parts).flatMap((part) => part.map(([text, intent]) => ({ text, intent })));
+    return byPart(Object.keys(parts), (part) =>
+      (parts[part] ?? []).map(([text, intent]) => ({ text, intent })),
+    );
   },
   hwu64: (folder) =>
-    ["train", "valid", "test"].flatMap((part) => {
+    byPart(["train", "valid", "test"], (part) => {
       const lines = (file: string) =>
         readFileSync(join(folder, part, file), "utf8")
           .trim()
@@ -99,17 +115,16 @@ const readers: Record<SetName, (folder: string) => Row[]> = {
     }),
   it_tickets_cc0: (folder) => {
     const [file] = Object.values(unzipSync(readFileSync(join(folder, "archive.zip"))));
-    return csvRows(new TextDecoder().decode(file)).map((row) => ({
-      text: row.Document ?? "",
-      intent: row.Topic_group ?? "",
-    }));
+    const rows = csvRows(new TextDecoder().decode(file));
+    return { all: rows.map((row) => ({ text: row.Document ?? "", intent: row.Topic_group ?? "" })) };
   },
-  cfpb_sample: (folder) =>
-    readCsv(join(folder, "complaints_sample.csv")).map((row) => ({
+  cfpb_sample: (folder) => ({
+    all: readCsv(join(folder, "complaints_sample.csv")).map((row) => ({
       // The agency has blacked out names and numbers with X.
       text: (row["Consumer complaint narrative"] ?? "").replace(/\bX{2,}\b/g, " "),
       intent: row.Product ?? "",
     })),
+  }),
 };
 
 function mapSet(name: SetName, rows: Row[], set: Mapping[SetName]): Example[] {
