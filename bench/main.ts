@@ -3,36 +3,55 @@ import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { judgedParts } from "./classifier/sets.ts";
+import { benchClassifier, classifierParts } from "./classifier.ts";
 import { benchEncoder } from "./encoder.ts";
 import { benchFaults } from "./faults.ts";
 import type { Figure } from "./figures.ts";
-import { benchJob, parts } from "./job.ts";
+import { benchJob, parts as jobParts } from "./job.ts";
 import { benchMail } from "./mail.ts";
 
 const usage = `usage: npm run bench -- <suite> [--json FILE]
   job  [--only one,four,history,recovery] [--messages N] [--history N]   the whole job, and the database's ceiling
   faults [--messages N]                                                  four nodes while every part fails in turn
   mail                                                                   from a mailbox to its Drafts folder
+  classifier [--only speed,splits,few,corrections,shipped,ablation] [--data FOLDER] [--part val,test]
+                                                                         how good and how fast the classifier is
   encoder                                                                a text encoder on the processor, of random weights
 `;
 
 const optionsSchema = z.object({
   json: z.string().optional(),
-  only: z
-    .string()
-    .transform((list) => list.split(","))
-    .pipe(z.array(z.enum(parts)))
-    .optional(),
   messages: z.coerce.number().int().min(32).optional(),
   history: z.coerce.number().int().min(0).optional(),
+  data: z.string().optional(),
+  part: z.enum(judgedParts).optional(),
 });
 type Options = z.output<typeof optionsSchema>;
 
-const suites: Record<string, (options: Options) => Promise<Figure[]>> = {
-  encoder: benchEncoder,
-  faults: benchFaults,
-  job: benchJob,
-  mail: benchMail,
+/** @param parts what may be asked for by `--only` */
+function suite<P extends string = never>(
+  run: (options: Options & { only: P[] | undefined }) => Promise<Figure[]>,
+  parts: readonly P[] = [],
+) {
+  const only = z
+    .string()
+    .transform((list) => list.split(","))
+    .pipe(z.array(z.enum(parts, `must be of ${parts.join(", ") || "no suite but others: leave it out"}`)))
+    .optional();
+  const schema = optionsSchema.extend({ only });
+  return (values: unknown) => {
+    const options = schema.parse(values);
+    return { json: options.json, start: () => run({ ...options, only: options.only }) };
+  };
+}
+
+const suites: Record<string, ReturnType<typeof suite>> = {
+  classifier: suite(benchClassifier, classifierParts),
+  encoder: suite(benchEncoder),
+  faults: suite(benchFaults),
+  job: suite(benchJob, jobParts),
+  mail: suite(benchMail),
 };
 
 function readArguments() {
@@ -44,11 +63,13 @@ function readArguments() {
         only: { type: "string" },
         messages: { type: "string" },
         history: { type: "string" },
+        data: { type: "string" },
+        part: { type: "string" },
       },
     });
     const [name = ""] = positionals;
-    const suite = suites[name];
-    return suite && { name, suite, options: optionsSchema.parse(values) };
+    const chosen = suites[name]?.(values);
+    return chosen && { name, ...chosen };
   } catch (error) {
     process.stderr.write(`${error instanceof z.ZodError ? z.prettifyError(error) : String(error)}\n`);
     return undefined;
@@ -60,7 +81,7 @@ if (!asked) {
   process.stderr.write(usage);
   process.exit(2);
 }
-const figures = await asked.suite(asked.options);
+const figures = await asked.start();
 process.stdout.write(`${asked.name}, on ${cpus().length} × ${cpus()[0]?.model ?? "an unknown processor"}\n`);
 console.table(figures.map(({ value, ...rest }) => ({ ...rest, value: Number(value.toPrecision(3)) })));
-if (asked.options.json) writeFileSync(asked.options.json, `${JSON.stringify(figures, null, 2)}\n`);
+if (asked.json) writeFileSync(asked.json, `${JSON.stringify(figures, null, 2)}\n`);
