@@ -34,10 +34,12 @@ function suite<P extends string = never>(
   run: (options: Options & { only: P[] | undefined }) => Promise<Figure[]>,
   parts: readonly P[] = [],
 ) {
+  const known =
+    parts.length > 0 ? `name some of ${parts.join(", ")}` : "this suite has no parts: leave --only out";
   const only = z
     .string()
     .transform((list) => list.split(","))
-    .pipe(z.array(z.enum(parts, `must be of ${parts.join(", ") || "no suite but others: leave it out"}`)))
+    .pipe(z.array(z.enum(parts, known)))
     .optional();
   const schema = optionsSchema.extend({ only });
   return (values: unknown) => {

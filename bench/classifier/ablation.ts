@@ -20,7 +20,7 @@ const second = { ...usual, seed: usual.seed + 1 };
 const third = { ...usual, seed: usual.seed + 2 };
 /** More than one of them vote: the mean of the logarithms of their chances. */
 const variants: Readonly<Record<string, readonly Settings[]>> = {
-  "n-grams alone": [{ ...usual, hidden: 0, vectors: null }],
+  "n-grams alone, no hidden units": [{ ...usual, hidden: 0, vectors: null }],
   "without word vectors": [{ ...usual, vectors: null }],
   "without dropout": [{ ...usual, featureDropout: 0, hiddenDropout: 0 }],
   "64 hidden units": [{ ...usual, hidden: 64 }],
