@@ -15,7 +15,7 @@ const usage = `usage: npm run bench -- <suite> [--json FILE]
   job  [--only one,four,history,recovery] [--messages N] [--history N]   the whole job, and the database's ceiling
   faults [--messages N]                                                  four nodes while every part fails in turn
   mail                                                                   from a mailbox to its Drafts folder
-  classifier [--only speed,splits,few,corrections,shipped,ablation] [--data FOLDER] [--part val,test]
+  classifier [--only speed,splits,few,corrections,shipped,ablation] [--data FOLDER] [--part val]
                                                                          how good and how fast the classifier is
   encoder                                                                a text encoder on the processor, of random weights
 `;

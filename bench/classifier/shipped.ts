@@ -28,13 +28,14 @@ export async function measureShipped(data: string, say: (line: string) => void):
     ),
     ...["en", "de"].flatMap((language) => {
       const bySet = tickets?.figures[head === "department" ? "queue" : head];
-      return [language, `${language}, 0.95 and more`].flatMap((set) =>
-        figuresOf(`foreign tickets, ${set}: ${head}`, bySet?.[set]),
-      );
+      const sure = `${language}, 0.95 and more`;
+      return [
+        ...figuresOf(`foreign tickets, ${language}: ${head}`, bySet?.[language]),
+        ...appliedOf(`foreign tickets, ${sure}: ${head}`, bySet?.[sure]),
+      ];
     }),
     ...figuresOf(`foreign questions, ru: ${head}`, faq?.figures[head]),
   ]);
-  const share = (name: string, value: number): Figure => ({ name, value, unit: "share" });
   return [
     ...figures,
     ...(heldOut.auroc === null ? [] : [share("held out: AUROC of outOfScope", heldOut.auroc)]),
@@ -47,16 +48,24 @@ export async function measureShipped(data: string, say: (line: string) => void):
 
 function figuresOf(name: string, figures: Figures | undefined): Figure[] {
   if (!figures) return [];
-  const share = (what: string, value: number) => ({ name: `${name}: ${what}`, value, unit: "share" });
   return [
     { name: `${name}: texts judged`, value: figures.rows, unit: "texts" },
-    share("right", figures.accuracy),
-    share("macro-F1", figures.macroF1),
-    share("calibration error", figures.ece),
-    share("applied", figures.coverage),
-    share("right of the applied", figures.precision),
-    share("majority of the applied", figures.majority),
-    { ...share("gain over it", figures.gain), goal: gainGoal },
-    share("margin of the gain", figures.margin),
+    share(`${name}: right`, figures.accuracy),
+    share(`${name}: macro-F1`, figures.macroF1),
+    share(`${name}: calibration error`, figures.ece),
+    ...appliedOf(name, figures),
   ];
 }
+
+function appliedOf(name: string, figures: Figures | undefined): Figure[] {
+  if (!figures) return [];
+  return [
+    share(`${name}: applied`, figures.coverage),
+    share(`${name}: right of the applied`, figures.precision),
+    share(`${name}: majority of the applied`, figures.majority),
+    { ...share(`${name}: gain over it`, figures.gain), goal: gainGoal },
+    share(`${name}: margin of the gain`, figures.margin),
+  ];
+}
+
+const share = (name: string, value: number): Figure => ({ name, value, unit: "share" });
