@@ -94,7 +94,10 @@ function askModel(model: Model, texts: readonly string[]): () => void {
   const extract = createExtractor(model.header.bits);
   const score = createScorer(model, shippedVectors());
   return () => {
-    for (const text of texts) score(extract(normalise(null, text)));
+    for (const text of texts) {
+      const normal = normalise(null, text);
+      score(extract(normal), normal);
+    }
   };
 }
 

@@ -1,19 +1,16 @@
 /** Learns a company's own model from its lessons. */
 import type { HeadAnswer } from "../evaluate/answers.ts";
-import { type Choice, chooseThreshold, leastAnswers } from "../evaluate/threshold.ts";
-import { normalise } from "../features.ts";
-import type { Model, ModelHead } from "../model.ts";
-import { familiarityOf, softmax } from "../score.ts";
-import { fitTemperature, type Judged } from "../train/calibrate.ts";
+import { type Choice, leastAnswers } from "../evaluate/threshold.ts";
+import type { Model } from "../model.ts";
 import type { Example } from "../train/examples.ts";
 import { groupNearDuplicates } from "../train/groups.ts";
 import { hashText } from "../train/random.ts";
 import { learner } from "../train/settings.ts";
-import { quantilesOf, scoreAll, train } from "../train/train.ts";
+import { scoreAll, train } from "../train/train.ts";
 import type { Lesson } from "../train-schema.ts";
 import type { WordVectors } from "../word-vectors.ts";
+import { calibrateHeads } from "./calibrate-heads.ts";
 import { type DescribedLabels, examplesOf } from "./descriptions.ts";
-import { blended, placesOf } from "./own-model.ts";
 
 /** One ticket in five is never learnt from: it tells what the model is worth, and what may be promised. */
 const heldBackShare = 5;
@@ -25,7 +22,8 @@ export const leastLessons = 20;
 const newest = 1_500;
 /** How often, and how carefully, learning on goes through them. */
 const goingOn = { epochs: 4, deepRate: learner.deepRate * 0.3, wideRate: learner.wideRate * 0.3 };
-const blends = [0, 0.2, 0.4, 0.6, 0.8];
+/** Of more lessons, those held back are enough to tell what may be promised. */
+const mostCrossed = 10_000;
 
 export interface LearnOptions {
   readonly company: string;
@@ -60,7 +58,7 @@ export function partLessons(lessons: readonly Lesson[]): { learn: Example[]; hel
   lessons.forEach(({ subject, text, labels }, at) => {
     const group = lessons[groups[at] as number]?.ticket ?? "";
     const example = { subject, text, labels, group, source: "lesson", weight: 1 };
-    (hashText(`held back ${group}`) % heldBackShare === 0 ? heldBack : learn).push(example);
+    (partOf(group) === 0 ? heldBack : learn).push(example);
   });
   return { learn, heldBack: heldBack.slice(-mostHeldBack) };
 }
@@ -106,7 +104,37 @@ export function learn(lessons: readonly Lesson[], options: LearnOptions): Learnt
       vectors: options.vectors,
     },
   });
-  return { ...judge(learnt, heldBack, options), lessons: lessons.length };
+  const crossed = start || lessons.length > mostCrossed ? [] : crossFit(all, labels, options);
+  const judged = [...scoreAll(learnt, heldBack, options.vectors), ...crossed];
+  const calibrated = calibrateHeads(learnt, judged, heldBack.length, options);
+  return { ...calibrated, heldBack, lessons: lessons.length };
+}
+
+/**
+ * Scores what is learnt from by models that have not seen it: each part by one that has learnt from the other parts. So all lessons
+ * tell what may be promised, not only those held back; the model itself knows a little more than those that are judged here.
+ */
+function crossFit(examples: readonly Example[], labels: DescribedLabels, options: LearnOptions) {
+  return Array.from({ length: heldBackShare - 1 }, (_, at) => at + 1).flatMap((part) => {
+    const others = examples.filter(({ group }) => partOf(group) !== part);
+    const own = examples.filter(({ group }) => partOf(group) === part);
+    const model = train([...examplesOf(labels), ...others.map((one) => withHeads(one, labels))], {
+      ...learner,
+      ...{
+        name: options.company,
+        version: "part",
+        labels: namesOf(labels),
+        languages: [],
+        vectors: options.vectors,
+      },
+    });
+    return scoreAll(model, own, options.vectors);
+  });
+}
+
+/** The part of a group, from 0 on; part 0 is held back. */
+function partOf(group: string): number {
+  return hashText(`held back ${group}`) % heldBackShare;
 }
 
 /** Heads with labels of the company's own, and others of which there are enough lessons. */
@@ -114,70 +142,10 @@ function headsToLearn(lessons: readonly Lesson[], { labels, own, risk }: LearnOp
   const heads = Object.entries(labels).filter(([head]) => {
     if (own.includes(head)) return lessons.length >= leastLessons;
     // With fewer nothing could be promised, and the default model's own word is better than none.
-    const needed = heldBackShare * leastAnswers({ risk: risk[head] ?? 0.05 });
+    const needed = 2 * leastAnswers({ risk: risk[head] ?? 0.05 });
     return lessons.filter((lesson) => lesson.labels[head] !== undefined).length >= needed;
   });
   return Object.fromEntries(heads);
-}
-
-/** Calibrates a model by what was held back, and finds what may be promised. */
-function judge(model: Model, heldBack: readonly Example[], options: LearnOptions): Omit<Learnt, "lessons"> {
-  const scored = scoreAll(model, heldBack, options.vectors);
-  const answers: HeadAnswer[] = [];
-  const choices: Record<string, Choice> = {};
-  const heads = placesOf(model.header.heads).map(({ head, from }) => {
-    const asked = scored.flatMap(({ example, logits }) => {
-      const right = example.labels[head.name];
-      if (right === undefined) return [];
-      const own = logits.slice(from, from + head.labels.length);
-      const other = options.defaults(head.name, normalise(example.subject ?? null, example.text));
-      return [{ right, own, other }];
-    });
-    const fitted = { ...head, ...fitBlend(head, asked) };
-    const given = asked.map(({ right, own, other }): HeadAnswer => {
-      const chances = blended(softmax(own, fitted.temperature), other, fitted.blend);
-      const confidence = Math.max(...chances);
-      return {
-        head: head.name,
-        right,
-        label: head.labels[chances.indexOf(confidence)] ?? "",
-        confidence,
-        abstained: false,
-      };
-    });
-    const choice = chooseThreshold(given, { risk: options.risk[head.name] ?? 0.05 });
-    choices[head.name] = choice;
-    answers.push(...given.map((one) => ({ ...one, abstained: one.confidence < choice.threshold })));
-    return { ...fitted, threshold: choice.threshold, ...(choice.reason ? { reason: choice.reason } : {}) };
-  });
-  const familiarity = quantilesOf(scored.map(({ logits }) => familiarityOf(logits, heads)));
-  return { model: { ...model, header: { ...model.header, heads, familiarity } }, heldBack, answers, choices };
-}
-
-interface Asked {
-  readonly right: string;
-  readonly own: Float64Array;
-  readonly other: Float64Array | null;
-}
-
-/** The temperature, and how much the default model has a say: whatever makes the held-back answers likeliest. */
-function fitBlend(head: ModelHead, asked: readonly Asked[]): Pick<ModelHead, "temperature" | "blend"> {
-  const known = asked.filter(({ right }) => head.labels.includes(right));
-  if (known.length === 0) return { temperature: 1, blend: 0 };
-  const judged = known.map(
-    ({ right, own }): Judged => ({ logits: own, label: head.labels.indexOf(right), weight: 1 }),
-  );
-  const temperature = fitTemperature(judged);
-  const lossOf = (blend: number) =>
-    known.reduce((loss, { right, own, other }) => {
-      const chances = blended(softmax(own, temperature), other, blend);
-      return loss - Math.log(Math.max(chances[head.labels.indexOf(right)] as number, 1e-12));
-    }, 0);
-  const [best = 0] = blends
-    .map((blend) => ({ blend, loss: lossOf(blend) }))
-    .sort((a, b) => a.loss - b.loss)
-    .map(({ blend }) => blend);
-  return { temperature, blend: best };
 }
 
 const namesOf = (labels: DescribedLabels): Record<string, string[]> =>

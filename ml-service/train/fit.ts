@@ -47,6 +47,9 @@ export interface FitOptions {
   readonly balance: boolean;
 }
 
+/** Hidden units begin on: where a text has no word that is known, nothing else would ever switch one on. */
+const startingBias = 0.1;
+
 /** A network that says nothing yet. @param dimensions of the word vectors, 0 where there are none */
 export function createNetwork(
   rows: number,
@@ -61,7 +64,7 @@ export function createNetwork(
     hidden,
     heads,
     weights: new Float32Array(rows * (hidden + columns)),
-    bias: new Float32Array(hidden + columns),
+    bias: new Float32Array(hidden + columns).fill(startingBias, 0, hidden),
     fromWords: Float32Array.from({ length: dimensions * hidden }, () => 0.3 * gauss(random)),
     fromHidden: Float32Array.from({ length: hidden * columns }, () => gauss(random) / Math.sqrt(hidden)),
   };
