@@ -23,8 +23,8 @@ export const defaultModelPath = join(import.meta.dirname, "models", "default.bin
 
 /** About how often what is in force is compared with the registry, in milliseconds: an event tells sooner. */
 const refreshMs = 30_000;
-/** Companies whose models are kept in memory, each of some megabytes. */
-const maxLoaded = 200;
+/** Companies whose models are kept in memory, each of 2 to 20 MB; another one's takes some 30 ms to load. */
+const maxLoaded = 64;
 /** Told to all nodes when a company's model has changed. */
 export const changedEvent = "classifier.changed";
 

@@ -69,10 +69,12 @@ export function learnFromDescriptions(
   labels: DescribedLabels,
   vectors: WordVectors | null,
 ): Model {
-  const named = namesOf(labels);
-  const model = train(examplesOf(labels), {
+  const examples = examplesOf(labels);
+  const model = train(examples, {
     ...learner,
-    ...{ name: company, version: "descriptions", labels: named, languages: [], vectors },
+    ...{ name: company, version: "descriptions", labels: namesOf(labels), languages: [], vectors },
+    // It is made while messages wait: two hundred labels take less than a second.
+    epochs: Math.min(20, Math.max(5, Math.round(4_000 / Math.max(1, examples.length)))),
   });
   const heads = model.header.heads.map((head) => ({
     ...head,
