@@ -1,19 +1,18 @@
 /** A training of a company's model: from its data set to a new version, which is put in force if it is not worse. */
 import { Worker } from "node:worker_threads";
 import type { ClassifierSettings } from "../classify-schema.ts";
-import { type Comparison, compare } from "../evaluate/compare.ts";
-import { figuresOf } from "../evaluate/figures.ts";
+import { compare } from "../evaluate/compare.ts";
 import { normalise } from "../features.ts";
 import { labels as defaultLabels } from "../labels.ts";
 import type { Meaning } from "../meaning.ts";
 import { ModelError } from "../model-error.ts";
-import type { TrainedManifest } from "../registry/manifest.ts";
 import type { Registry } from "../registry/registry.ts";
 import { RegistryError } from "../registry/registry-error.ts";
 import type { TrainRequest, TrainResponse } from "../train-schema.ts";
 import { type DescribedLabels, examplesOf } from "./descriptions.ts";
 import type { EncodedTexts, LearnJob, LearnResult } from "./learn-worker.ts";
 import { readLessons } from "./lessons.ts";
+import { inWords, manifestOf, promoted, tooFew } from "./training-words.ts";
 
 /** Versions kept of each company, beside those in force, on trial and before. */
 const keptVersions = 10;
@@ -226,53 +225,4 @@ function learnInThread(job: LearnJob, signal?: AbortSignal): Promise<LearnResult
       reject(new Error(`the thread of a training ended with ${code} and no result`));
     });
   });
-}
-
-type LearntHeads = NonNullable<LearnResult["learnt"]>;
-
-function manifestOf(
-  { codeVersion, leastCore }: TrainerParts,
-  labels: DescribedLabels,
-  learnt: LearntHeads,
-  { current, dataHash, reason }: { current: string | null; dataHash: string; reason: TrainRequest["reason"] },
-  examples: number,
-): TrainedManifest {
-  const byHead = <T>(make: (one: LearntHeads["heads"][number]) => T) =>
-    Object.fromEntries(learnt.heads.map((one) => [one.head, make(one)]));
-  return {
-    ...{ parent: current, reason, dataHash, codeVersion, leastCore, examples },
-    heads: learnt.heads.map(({ head }) => head),
-    labels: byHead(({ head }) => ({ ...labels[head] })),
-    metrics: byHead(({ answers, before, bound }) => {
-      const { rows, accuracy, macroF1, ece, abstained, wrongOfApplied } = figuresOf(answers);
-      const was = figuresOf(before).accuracy.share;
-      return {
-        ...{ judged: rows, accuracy: accuracy.share, before: was, macroF1, ece },
-        ...{ applied: 1 - abstained.share, wrongOfApplied: wrongOfApplied.share, wrongAtMost: bound },
-      };
-    }),
-    calibration: byHead(({ temperature, threshold }) => ({ temperature, threshold })),
-  };
-}
-
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-
-function inWords({ rows, difference, low, high }: Comparison): string {
-  const points = (value: number) => `${value > 0 ? "+" : ""}${(100 * value).toFixed(1)}`;
-  return `${points(difference)} points (${points(low)} to ${points(high)}) on ${rows} held-back corrections`;
-}
-
-function promoted(version: string, learnt: LearntHeads): string {
-  const heads = learnt.heads.map(({ head, answers, before, reason }) => {
-    const { accuracy, abstained } = figuresOf(answers);
-    const was = figuresOf(before).accuracy;
-    const promise = reason ? `abstains (${reason})` : `applies ${percent(1 - abstained.share)} by itself`;
-    return `${head}: ${percent(accuracy.share)} of ${accuracy.of} right, ${percent(was.share)} before; ${promise}`;
-  });
-  return `version ${version} is in force. ${heads.join(". ")}`;
-}
-
-function tooFew({ lessons, leftOut, least }: LearnResult): string {
-  const gone = leftOut > 0 ? ` (${leftOut} more have labels that are not in the config)` : "";
-  return `${lessons} corrections are too few to learn from${gone}: at least ${least} are needed`;
 }

@@ -6,15 +6,8 @@ import { addStem, createScorer, familiarityOf } from "../score.ts";
 import type { WordVectors } from "../word-vectors.ts";
 import { fitTemperature, fitThreshold, type Judged } from "./calibrate.ts";
 import type { Example, Part } from "./examples.ts";
-import {
-  createNetwork,
-  type FitOptions,
-  fit,
-  type Network,
-  type Point,
-  quantise,
-  type Vector,
-} from "./fit.ts";
+import { type FitOptions, fit, type Point, type Vector } from "./fit.ts";
+import { createNetwork, type Network, quantise } from "./network.ts";
 import { hashText } from "./random.ts";
 
 export interface TrainOptions extends Omit<FitOptions, "epochs"> {
