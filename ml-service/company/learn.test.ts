@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createExtractor, normalise } from "../features.ts";
 import { decodeModel, encodeModel, type Model } from "../model.ts";
 import { shippedVectors } from "../word-vectors.ts";
-import { type LearnOptions, learn, learnFromDescriptions, partLessons } from "./learn.ts";
+import { type LearnOptions, learn, learnFromDescriptions, mostAnew, partLessons } from "./learn.ts";
 import { createOwnModel } from "./own-model.ts";
 import { bankLabels, bankLessons } from "./testing.ts";
 
@@ -97,13 +97,23 @@ describe("learning", () => {
   });
 
   test("goes on from a model without forgetting what it knew", () => {
-    const first = learn(bankLessons(600), options);
+    const first = learn(bankLessons(mostAnew), options);
     if (!first) throw new Error("nothing was learnt");
-    const next = learn([...bankLessons(600), ...bankLessons(20, 3)], { ...options, start: first.model });
+    const next = learn([...bankLessons(mostAnew), ...bankLessons(20, 3)], { ...options, start: first.model });
     const right = next?.answers.filter(({ label, right: wanted }) => label === wanted).length ?? 0;
     expect(right / (next?.answers.length ?? 1)).toBeGreaterThan(0.95);
     const known = createExtractor(first.model.header.bits)(normalise(null, "someone took my wallet"));
     expect(known.count).toBeGreaterThan(10);
+  });
+
+  test("from one more correction takes nothing away from what few corrections promise", () => {
+    const first = learn(bankLessons(100), options);
+    const next = learn([...bankLessons(100), ...bankLessons(1, 9)], {
+      ...options,
+      ...(first ? { start: first.model } : {}),
+    });
+    expect(first?.choices.department).toMatchObject({ reason: null, coverage: { of: 100 } });
+    expect(next?.choices.department).toMatchObject({ reason: null, coverage: { of: 101 } });
   });
 
   test("starts anew where the labels have changed", () => {

@@ -18,6 +18,8 @@ const heldBackShare = 5;
 const mostHeldBack = 3_000;
 /** With fewer lessons, judged and learnt from together, nothing is learnt. */
 export const leastLessons = 20;
+/** Up to so many lessons all is learnt anew each time: those held back alone are too few to promise by what all of them promise. */
+export const mostAnew = 1_000;
 /** Learning on goes through the newest lessons and as many older ones, so that it takes seconds however many there are. */
 const newest = 1_500;
 /** How often, and how carefully, learning on goes through them. */
@@ -35,7 +37,7 @@ export interface LearnOptions {
   /** The largest share of wrong answers among those applied, by head. */
   readonly risk: Readonly<Record<string, number>>;
   readonly vectors: WordVectors | null;
-  /** A model to learn on from; it is left alone where its heads or labels are others. */
+  /** A model to learn on from; it is left alone where its heads or labels are others, and where there are few lessons. */
   readonly start?: Model | undefined;
   /** What the default model says of a text, for a head with default labels. */
   defaults(head: string, normal: string): Float64Array | null;
@@ -92,7 +94,9 @@ export function learn(lessons: readonly Lesson[], options: LearnOptions): Learnt
   const labels = headsToLearn(lessons, options);
   if (Object.keys(labels).length === 0) return null;
   const { learn: all, heldBack } = partLessons(lessons);
-  const start = options.start && canGoOn(options.start, labels, options.vectors) ? options.start : undefined;
+  const goesOn =
+    lessons.length > mostAnew && options.start && canGoOn(options.start, labels, options.vectors);
+  const start = goesOn ? options.start : undefined;
   const some = start ? newestAndOlder(all) : all;
   const base = { ...learner, ...(start ? { ...goingOn, start } : {}) };
   const named = namesOf(labels);
