@@ -9,6 +9,7 @@ import { makeTempFolder } from "../../core/testing/temp-folder.ts";
 import { type ClassifierStatus, changedEvent, classifierService } from "../classifier.service.ts";
 import type { ClassifierSettings, ClassifyResponse } from "../classify-schema.ts";
 import { createRegistry } from "../registry/registry.ts";
+import { modelOf } from "../registry/testing.ts";
 import type { TrainResponse } from "../train-schema.ts";
 import { partLessons } from "./learn.ts";
 import { openCompanyClassifier } from "./open-classifier.ts";
@@ -141,6 +142,10 @@ describe("a training", () => {
     });
     expect(await registry.state("bank")).toMatchObject({ current: version });
     expect(await registry.list("bank")).toHaveLength(2);
+    for (let at = 0; at < 12; at += 1) await registry.publish("bank", modelOf(`older ${at}`));
+    expect(await train(spoilt)).toMatchObject({ outcome: "kept" });
+    // The new one, ten more, and the one in force.
+    expect(await registry.list("bank")).toHaveLength(12);
   });
 
   test("runs once at a time for a company", async () => {

@@ -14,7 +14,7 @@ import type { EncodedTexts, LearnJob, LearnResult } from "./learn-worker.ts";
 import { readLessons } from "./lessons.ts";
 import { inWords, manifestOf, promoted, tooFew } from "./training-words.ts";
 
-/** Versions kept of each company, beside those in force, on trial and before. */
+/** Versions kept of each company, beside the new one and those in force, on trial and before. */
 const keptVersions = 10;
 
 /** Texts that are encoded at a time. */
@@ -112,6 +112,8 @@ async function trainOnce(
   if (!result.learnt) {
     return { outcome: "too-few", version: null, message: tooFew(result), ...counts };
   }
+  // Before, since what comes of the new version may be that it is only kept, or refused.
+  await registry.prune(company, keptVersions);
   const version = await registry.publish(company, {
     bytes: result.learnt.bytes,
     manifest: manifestOf(
@@ -154,7 +156,6 @@ async function putInForce(
       },
     );
   }
-  await registry.prune(company, keptVersions);
 }
 
 /** A model that cannot be read is no reason not to train a better one. */
