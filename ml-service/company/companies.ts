@@ -6,10 +6,9 @@ import { decodeModel, type Model } from "../model.ts";
 import type { ModelHost } from "../registry/host.ts";
 import type { Manifest } from "../registry/manifest.ts";
 import type { WordVectors } from "../word-vectors.ts";
-import type { DescribedLabels } from "./descriptions.ts";
+import { type DescribedLabels, headsOf } from "./descriptions.ts";
 import { learnFromDescriptions } from "./learn.ts";
 import { createOwnModel, type OwnModel } from "./own-model.ts";
-import { headsOf } from "./train-company.ts";
 
 /** What the host keeps of a version. */
 export interface HostedModel {
@@ -23,8 +22,14 @@ export interface Vectors {
   readonly meaning: Meaning | null;
 }
 
+/** As `Vectors`, where nothing is to be encoded. */
+export interface KnownVectors {
+  readonly words: WordVectors;
+  readonly meaning: WordVectors | null;
+}
+
 /** Those that a model was trained with, or else any, which it then refuses. */
-export function vectorsFor({ header }: Model, { words, meaning }: Vectors): WordVectors {
+export function vectorsFor({ header }: Model, { words, meaning }: KnownVectors): WordVectors {
   return header.vectors?.hash === words.hash ? words : (meaning ?? words);
 }
 
@@ -82,7 +87,7 @@ export function createCompanies({ host, vectors, maxKept }: CompaniesParts): Com
     const version = hosted?.manifest.version ?? null;
     const there = made.byVersion.get(version);
     if (there !== undefined) return there;
-    const own = makeOwn(company, made, hosted, vectors);
+    const own = makeOwn(company, made, hosted?.model ?? null, vectors);
     // The one in force, the one on trial and the one before: no company needs more at once.
     if (made.byVersion.size >= 3) made.byVersion.clear();
     made.byVersion.set(version, own);
@@ -111,22 +116,25 @@ export function createCompanies({ host, vectors, maxKept }: CompaniesParts): Com
 
 const emptySettings: ClassifierSettings = { rules: {}, vip: [] };
 
-/** The model's heads that fit the config, and for the company's other labels what their descriptions teach. */
-function makeOwn(
+/**
+ * The model's heads that fit the config, and for the company's other labels what their descriptions teach; null where only the
+ * default model has a say.
+ */
+export function makeOwn(
   company: string,
-  { labels, own }: Made,
-  hosted: HostedModel | null,
-  vectors: Vectors,
+  { labels, own }: Pick<Made, "labels" | "own">,
+  model: Model | null,
+  vectors: KnownVectors,
 ): OwnModel | null {
   const allowed = Object.fromEntries(
     Object.entries(labels).map(([head, described]) => [head, Object.keys(described)]),
   );
-  const learnt = hosted && createOwnModel(hosted.model, vectorsFor(hosted.model, vectors), allowed);
+  const learnt = model && createOwnModel(model, vectorsFor(model, vectors), allowed);
   const fits = (head: string) => {
     const theirs = learnt?.heads.find(({ name }) => name === head)?.labels ?? [];
     const common = theirs.filter((label) => allowed[head]?.includes(label)).length;
-    // Of a head with other labels than the config, the rest would say little.
-    return theirs.length > 0 && common * 2 >= theirs.length;
+    // Of a head with other labels than the config, the rest would say little; and nothing of labels that are new there.
+    return common > 0 && common * 2 >= Math.max(theirs.length, allowed[head]?.length ?? 0);
   };
   const missing = own.filter((head) => !fits(head));
   const described = Object.fromEntries(missing.map((head) => [head, labels[head] ?? {}]));

@@ -1,4 +1,6 @@
 /** What the descriptions of labels teach: a company's classifier starts from them, and corrections take over. */
+import type { ClassifierSettings } from "../classify-schema.ts";
+import { labels as defaultLabels } from "../labels.ts";
 import type { Example } from "../train/examples.ts";
 
 /** Descriptions count as much as this many corrections of the same label, and so lose their say as corrections come. */
@@ -6,6 +8,20 @@ const weight = 2;
 
 /** Label and description, by head. */
 export type DescribedLabels = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** The heads of a company with their labels and descriptions, and which of them are its own. */
+export function headsOf(settings: ClassifierSettings): { labels: DescribedLabels; own: string[] } {
+  const { type, department } = settings.labels ?? {};
+  const { priority } = defaultLabels;
+  return {
+    labels: {
+      type: type ?? defaultLabels.type,
+      priority,
+      department: department ?? defaultLabels.department,
+    },
+    own: [...(type ? ["type"] : []), ...(department ? ["department"] : [])],
+  };
+}
 
 /** The label's name, its description, and each part of it, as if they were messages. */
 export function examplesOf(labels: DescribedLabels): Example[] {

@@ -9,10 +9,11 @@ import { ModelError } from "../model-error.ts";
 import type { Example } from "../train/examples.ts";
 import type { Lesson } from "../train-schema.ts";
 import { shippedVectors, type WordVectors } from "../word-vectors.ts";
+import { makeOwn } from "./companies.ts";
 import type { DescribedLabels } from "./descriptions.ts";
-import { learn, learnFromDescriptions, leastLessons } from "./learn.ts";
+import { learn, leastLessons } from "./learn.ts";
 import { readLessons } from "./lessons.ts";
-import { createOwnModel, type OwnModel } from "./own-model.ts";
+import { createOwnModel } from "./own-model.ts";
 
 export interface LearnJob {
   readonly company: string;
@@ -61,24 +62,13 @@ export interface LearnResult {
 }
 
 /** Takes away labels that are not in the config, and lessons without any other. */
-function known(lessons: readonly Lesson[], labels: DescribedLabels): Lesson[] {
+function withKnownLabels(lessons: readonly Lesson[], labels: DescribedLabels): Lesson[] {
   return lessons.flatMap((lesson) => {
     const kept = Object.entries(lesson.labels).filter(([head, label]) =>
       Object.hasOwn(labels[head] ?? {}, label),
     );
     return kept.length > 0 ? [{ ...lesson, labels: Object.fromEntries(kept) }] : [];
   });
-}
-
-/** What serves now: the company's model, or else what the descriptions teach; the default model where a head is missing. */
-function inForce(job: LearnJob, start: Model | null, vectors: WordVectors): OwnModel | null {
-  const allowed = Object.fromEntries(
-    Object.entries(job.labels).map(([head, labels]) => [head, Object.keys(labels)]),
-  );
-  if (start) return createOwnModel(start, fitting(start, vectors), allowed);
-  const own = Object.fromEntries(Object.entries(job.labels).filter(([head]) => job.own.includes(head)));
-  if (job.own.length === 0) return null;
-  return createOwnModel(learnFromDescriptions(job.company, own, shippedVectors()), shippedVectors());
 }
 
 /** A model that cannot be used is as good as none: what replaces it is learnt from nothing. */
@@ -108,7 +98,7 @@ function vectorsOf({ encoded }: LearnJob): WordVectors {
 function work(job: LearnJob): LearnResult {
   const vectors = vectorsOf(job);
   const all = readLessons(job.dataset);
-  const lessons = known(all, job.labels);
+  const lessons = withKnownLabels(all, job.labels);
   const counts = { lessons: lessons.length, leftOut: all.length - lessons.length, least: leastLessons };
   const defaults = classifierOf(loadModel(job.defaultModelPath));
   const start = decodeStart(job.before, vectors);
@@ -120,7 +110,8 @@ function work(job: LearnJob): LearnResult {
     defaults: (head, normal) => (ownHeads.has(head) ? null : defaults.chancesOf(head, normal)),
   });
   if (!learnt) return { learnt: null, ...counts };
-  const serving = inForce(job, start, vectors);
+  const known = { words: shippedVectors(), meaning: job.encoded && vectors };
+  const serving = makeOwn(job.company, job, start, known);
   const answerBefore = (head: string, { subject, text, labels }: Example): HeadAnswer => {
     const normal = normalise(subject ?? null, text);
     const mine = serving?.read(normal, (name) => defaults.chancesOf(name, normal)).heads.get(head);

@@ -9,6 +9,7 @@ const mostOutside = 0.98;
 
 /** What a head says, before rules and thresholds. */
 export interface OwnAnswer {
+  /** With those of its labels alone that are still in the config. */
   readonly head: ModelHead;
   /** One for each label; they add up to 1. */
   readonly chances: Float64Array;
@@ -50,10 +51,12 @@ export function createOwnModel(
   const { header } = model;
   const extract = createExtractor(header.bits);
   const score = createScorer(model, vectors);
-  const places = placesOf(header.heads);
-  const gone = places.map(({ head }) =>
-    head.labels.flatMap((label, at) => (allowed[head.name]?.includes(label) === false ? [at] : [])),
-  );
+  const places = placesOf(header.heads).map(({ head, from }) => {
+    const kept = head.labels.flatMap((label, at) =>
+      allowed[head.name]?.includes(label) === false ? [] : [at],
+    );
+    return { head, from, kept, shown: { ...head, labels: kept.map((at) => head.labels[at] as string) } };
+  });
   return {
     name: `${header.name}@${header.version}`,
     heads: header.heads,
@@ -66,19 +69,19 @@ export function createOwnModel(
           ? null
           : outsideness(familiarityOf(logits, header.heads), header.familiarity);
       const isStrange = outside !== null && outside > mostOutside;
-      const heads = places.map(({ head, from }, at): [string, OwnAnswer] => {
+      const heads = places.map(({ head, from, kept, shown }): [string, OwnAnswer] => {
         const own = blended(
           probabilities(logits, from, head),
           head.blend > 0 ? defaults(head.name) : null,
           head.blend,
         );
-        const lost = without(own, gone[at] ?? []);
+        const { chances, lost } = only(own, kept);
         const doubts = [
           ...(head.reason ? [head.reason] : []),
           ...(isStrange ? ["looks like nothing that was learnt from the company's messages"] : []),
           ...(lost > 0.5 ? ["the label that fits best is no longer in the config"] : []),
         ];
-        return [head.name, { head, chances: own, doubts }];
+        return [head.name, { head: shown, chances, doubts }];
       });
       return { heads: new Map(heads), outside, unknown: 1 - knownShare(model, features) };
     },
@@ -108,16 +111,11 @@ export function blended(own: Float64Array, other: Float64Array | null, share: nu
   return mixed.map((chance) => chance / sum);
 }
 
-/** Takes some labels' chances away and shares them out among the others. @returns how much was taken */
-function without(chances: Float64Array, places: readonly number[]): number {
-  if (places.length === 0) return 0;
-  const lost = places.reduce((sum, at) => sum + (chances[at] as number), 0);
-  for (const at of places) chances[at] = 0;
-  const rest = chances.reduce((sum, chance) => sum + chance, 0);
-  const others = chances.length - places.length;
+/** Takes all other labels' chances away and shares them out among those that are kept. @returns also how much was taken */
+function only(chances: Float64Array, kept: readonly number[]): { chances: Float64Array; lost: number } {
+  if (kept.length === chances.length) return { chances, lost: 0 };
+  const left = Float64Array.from(kept, (at) => chances[at] as number);
+  const rest = left.reduce((sum, chance) => sum + chance, 0);
   // What is left may be nothing at all, to the last digit: then nothing is known of the others.
-  for (const [at, chance] of chances.entries()) {
-    if (!places.includes(at)) chances[at] = rest > 1e-9 ? chance / rest : 1 / others;
-  }
-  return lost;
+  return { chances: left.map((chance) => (rest > 1e-9 ? chance / rest : 1 / left.length)), lost: 1 - rest };
 }

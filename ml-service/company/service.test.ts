@@ -103,10 +103,21 @@ describe("a company's own labels", () => {
     const { cards: _, ...left } = bankLabels;
     const [gone] = await classify(["pin refused again"], { ...bankSettings, labels: { department: left } });
     expect(gone?.department).toMatchObject({ abstained: true });
-    expect(gone?.department.label).not.toBe("cards");
+    const wordless = await classify([""], { ...bankSettings, labels: { department: left } });
+    for (const { department } of [...wordless, ...(gone ? [gone] : [])])
+      expect([department, ...department.alternatives].map(({ label }) => label)).not.toContain("cards");
     const others = { pets: "Cats, dogs and other animals.", plants: "Trees, flowers and gardens." };
     const [pet] = await classify(["my cat is ill"], { ...bankSettings, labels: { department: others } });
     expect(pet).toMatchObject({ model: "bank@descriptions", department: { label: "pets", abstained: true } });
+    const many = Object.fromEntries(
+      Array.from({ length: 4 }, (_, at) => [`new ${at}`, `Things of kind ${at}.`]),
+    );
+    const mostlyNew = { ...bankSettings, labels: { department: { ...bankLabels, ...others, ...many } } };
+    const [mostly] = await classify(["my cat is ill"], mostlyNew);
+    expect(mostly).toMatchObject({
+      model: "bank@descriptions",
+      department: { label: "pets", abstained: true },
+    });
     const [again] = await classify(["my cat is ill"], { rules: {}, vip: [] });
     expect(again?.model).toMatch(/^default@/);
   });
@@ -123,6 +134,23 @@ describe("a training", () => {
         /5 corrections are too few .*30 more have labels that are not in the config/,
       ),
     });
+  });
+
+  test("is compared with the descriptions where the model in force knows none of the head's labels", async () => {
+    const types = {
+      theft: "Something was stolen, took my wallet.",
+      loan: "To borrow money, rate for a house.",
+    };
+    const lessons = bankLessons(60).map((one) => ({
+      ...one,
+      labels: { type: one.labels.department === "loans" ? "loan" : "theft" },
+    }));
+    await train(lessons, { ...bankSettings, labels: { type: types } });
+    const { version } = await train(bankLessons(60));
+    const { manifest } = await registry.read("bank", version ?? "");
+    expect(manifest.heads).toEqual(["department"]);
+    // By the default model's departments none would be right.
+    expect(manifest.metrics.department?.before).toBeGreaterThan(0);
   });
 
   test("that makes a worse model leaves the better one in force, and keeps the other for a look", async () => {

@@ -1,15 +1,13 @@
 /** A training of a company's model: from its data set to a new version, which is put in force if it is not worse. */
 import { Worker } from "node:worker_threads";
-import type { ClassifierSettings } from "../classify-schema.ts";
 import { compare } from "../evaluate/compare.ts";
 import { normalise } from "../features.ts";
-import { labels as defaultLabels } from "../labels.ts";
 import type { Meaning } from "../meaning.ts";
 import { ModelError } from "../model-error.ts";
 import type { Registry } from "../registry/registry.ts";
 import { RegistryError } from "../registry/registry-error.ts";
 import type { TrainRequest, TrainResponse } from "../train-schema.ts";
-import { type DescribedLabels, examplesOf } from "./descriptions.ts";
+import { type DescribedLabels, examplesOf, headsOf } from "./descriptions.ts";
 import type { EncodedTexts, LearnJob, LearnResult } from "./learn-worker.ts";
 import { readLessons } from "./lessons.ts";
 import { inWords, manifestOf, promoted, tooFew } from "./training-words.ts";
@@ -54,20 +52,6 @@ export interface Trainer {
    *   `invalid` where the data set is not there or not whole
    */
   train(request: TrainRequest, signal?: AbortSignal): Promise<TrainResponse>;
-}
-
-/** The heads of a company with their labels and descriptions, and which of them are its own. */
-export function headsOf(settings: ClassifierSettings): { labels: DescribedLabels; own: string[] } {
-  const { type, department } = settings.labels ?? {};
-  const { priority } = defaultLabels;
-  return {
-    labels: {
-      type: type ?? defaultLabels.type,
-      priority,
-      department: department ?? defaultLabels.department,
-    },
-    own: [...(type ? ["type"] : []), ...(department ? ["department"] : [])],
-  };
 }
 
 export function createTrainer(parts: TrainerParts): Trainer {
