@@ -181,7 +181,9 @@ async function start(
 ): Promise<Running> {
   const opened = await openEncoder?.();
   const warn = (error: unknown) =>
-    log.warn("a text could not be encoded: its words alone count", { error: String(error) });
+    log.warn("a text could not be encoded: models that learnt with the encoder abstain from it", {
+      error: String(error),
+    });
   const words = shippedVectors();
   const meaning = opened ? createMeaning(words, opened.encoder, opened.identity, warn) : null;
   const vectors = { words, meaning };

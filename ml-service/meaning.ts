@@ -13,10 +13,13 @@ export interface TextEncoder {
 
 export interface Meaning extends WordVectors {
   /**
-   * Encodes those texts that are not known yet; `embed` then finds them. A text that cannot be encoded counts by its words alone.
+   * Encodes those texts that are not known yet; `embed` then finds them. A text that cannot be encoded is tried anew the next time.
    * @param texts normalised
+   * @returns how many could not be encoded
    */
-  know(texts: readonly string[], signal?: AbortSignal): Promise<void>;
+  know(texts: readonly string[], signal?: AbortSignal): Promise<number>;
+  /** Whether a text is known. */
+  reads(text: string): boolean;
   /** What is known of texts, for another thread. */
   vectorsOf(texts: readonly string[]): Map<string, Float32Array>;
   /** The encoder's part of it. */
@@ -42,18 +45,21 @@ export function createMeaning(
       known.delete(oldest);
     }
   };
-  const encodeEach = async (texts: string[], signal?: AbortSignal) => {
+  /** @returns how many failed */
+  const encodeEach = async (texts: string[], signal?: AbortSignal): Promise<number> => {
     try {
       const vectors = await encoder.encode(texts, signal);
       for (const [at, text] of texts.entries()) keep(text, vectors[at] as Float32Array);
+      return 0;
     } catch (error) {
       signal?.throwIfAborted();
-      const [only] = texts;
-      if (texts.length > 1) for (const text of texts) await encodeEach([text], signal);
-      else if (only !== undefined) {
+      if (texts.length === 1) {
         warn(error);
-        keep(only, new Float32Array(encoder.dimensions));
+        return 1;
       }
+      let failed = 0;
+      for (const text of texts) failed += await encodeEach([text], signal);
+      return failed;
     }
   };
   return {
@@ -65,7 +71,10 @@ export function createMeaning(
         if (vector) keepNewest(known, text, vector);
         return !vector;
       });
-      for (let at = 0; at < missing.length; at += 256) await encodeEach(missing.slice(at, at + 256), signal);
+      let failed = 0;
+      for (let at = 0; at < missing.length; at += 256)
+        failed += await encodeEach(missing.slice(at, at + 256), signal);
+      return failed;
     },
     vectorsOf: (texts) =>
       new Map(texts.flatMap((text) => (known.has(text) ? [[text, known.get(text) as Float32Array]] : []))),
@@ -83,8 +92,9 @@ export function joinVectors(
   dimensions: number,
   identity: string,
   find: (text: string) => Float32Array | undefined,
-): WordVectors {
+): WordVectors & Pick<Meaning, "reads"> {
   return {
+    reads: (text) => find(text) !== undefined,
     dimensions: words.dimensions + dimensions,
     hash: `${words.hash}+${identity}`,
     embed(features: Features, into: Float32Array, text: string) {

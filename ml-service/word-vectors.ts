@@ -20,6 +20,8 @@ export interface WordVectors {
    * @param text the text, normalised
    */
   embed(features: Features, into: Float32Array, text: string): void;
+  /** Whether all is there that a normalised text's vector is made of. Where it is missing, always. */
+  reads?(text: string): boolean;
 }
 
 /**

@@ -68,6 +68,7 @@ export function createOwnModel(
         header.familiarity.length === 0
           ? null
           : outsideness(familiarityOf(logits, header.heads), header.familiarity);
+      const isUnread = vectors?.reads?.(normal) === false;
       const isStrange = outside !== null && outside > mostOutside;
       const heads = places.map(({ head, from, kept, shown }): [string, OwnAnswer] => {
         const own = blended(
@@ -78,6 +79,7 @@ export function createOwnModel(
         const { chances, lost } = only(own, kept);
         const doubts = [
           ...(head.reason ? [head.reason] : []),
+          ...(isUnread ? ["the text encoder could not read it"] : []),
           ...(isStrange ? ["looks like nothing that was learnt from the company's messages"] : []),
           ...(lost > 0.5 ? ["the label that fits best is no longer in the config"] : []),
         ];

@@ -17,6 +17,8 @@ const keptVersions = 10;
 
 /** Texts that are encoded at a time. */
 const encodedAtOnce = 256;
+/** Where the encoder fails at a larger share of the texts, it is the encoder that is in trouble, and nothing is to be learnt with it. */
+const mostUnread = 0.1;
 
 /** Where data sets lie. */
 export interface DataSets {
@@ -172,9 +174,15 @@ async function encode(
   const texts = [...readLessonsOf(dataset), ...examplesOf(labels)].map(({ subject, text }) =>
     normalise(subject ?? null, text),
   );
+  let unread = 0;
   for (let at = 0; at < texts.length; at += encodedAtOnce) {
     const some = texts.slice(at, at + encodedAtOnce);
-    await meaning.know(some, signal);
+    unread += await meaning.know(some, signal);
+    const done = at + some.length;
+    if (unread > mostUnread * done)
+      throw new Error(
+        `the text encoder could not read ${unread} of ${done} texts: look at its model and its provider`,
+      );
     for (const [text, vector] of meaning.vectorsOf(some)) vectors.set(text, vector);
   }
   return { ...meaning.encoder, vectors };
