@@ -203,6 +203,18 @@ test.each<[string, string, (version: string) => Promise<unknown>]>([
   expect(host.status()).toMatchObject([{ current: version, error: null }]);
 });
 
+test("a model that was rolled back serves no more, though the one before cannot be used", async () => {
+  const first = await publishAndPromote("first");
+  const second = await publishAndPromote("second");
+  await publishAndPromote("bad");
+  expect(await textFor()).toBe("bad");
+  await registry.rollback("acme");
+  await objects.remove(`models/acme/versions/${second}/model.bin`);
+  await host.refresh("acme");
+  expect(await textFor()).toBe("first");
+  expect(host.status()).toMatchObject([{ current: first, error: expect.stringContaining(second) }]);
+});
+
 test("a model for a newer core is not loaded by this one", async () => {
   await publishAndPromote("old");
   await host.pick("acme", "t1");

@@ -93,7 +93,9 @@ async function armsFor<T>(
   };
   let current = state.current === null ? null : await loadVersion(state.current);
   if (!current && state.current !== null) {
-    current = old?.current ?? null;
+    // Somebody has gone back from it for a reason.
+    const isWithdrawn = state.withdrawn.some(({ version }) => version === old?.current?.version);
+    current = isWithdrawn ? null : (old?.current ?? null);
     // After a restart nothing is there yet: what was in force before is better than nothing.
     for (const version of current ? [] : state.previous) current ??= await loadVersion(version);
   }
