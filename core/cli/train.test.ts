@@ -58,7 +58,7 @@ test("a company is trained for at once, and what came of it is told in words", a
     await run({ full: true }, async () => trained({ outcome: "kept", version: null, message: "worse" })),
   ).toEqual({
     code: 0,
-    output: "acme: the model in force stays, since the new one is not better: worse; 20 lessons\n",
+    output: "acme: the model in force stays, since the new one is worse: worse; 20 lessons\n",
   });
   expect(requests.map(({ company, reason }) => [company, reason])).toEqual([
     ["acme", "correction"],

@@ -20,7 +20,7 @@ export interface TrainOptions {
 
 const outcomes: Record<TrainResponse["outcome"], string> = {
   promoted: "a new model is in force",
-  kept: "the model in force stays, since the new one is not better",
+  kept: "the model in force stays, since the new one is worse",
   "too-few": "nothing was learnt",
 };
 
