@@ -242,16 +242,16 @@ export async function openRegistry(stateDir: string): Promise<Registry> {
 /** The training that a node of the role `ml` does, without a broker: for commands. */
 export async function openTrainer(
   config: Pick<LoadedConfig, "hub" | "stateDir">,
-): Promise<(request: TrainRequest) => Promise<TrainResponse>> {
+): Promise<(request: TrainRequest, signal?: AbortSignal) => Promise<TrainResponse>> {
   const { createTrainer } = await import("./ml-service/company/train-company.ts");
   const { defaultModelPath } = await import("./ml-service/classifier.service.ts");
   const { stateDir } = config;
   const parts = { registry: await openRegistry(stateDir), objects: openObjects(stateDir), defaultModelPath };
-  return async (request) => {
+  return async (request, signal) => {
     const { meaning, close } = await openMeaning(config);
     try {
       const trainer = createTrainer({ ...parts, codeVersion: version, leastCore: version, meaning });
-      return await trainer.train(request);
+      return await trainer.train(request, signal);
     } finally {
       await close();
     }

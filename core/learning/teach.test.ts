@@ -114,3 +114,19 @@ test("the same lessons are stored once, and of other data sets the last five are
   const last = requests.slice(-5).map(({ dataset }) => dataset);
   expect(await parts.objects.list("datasets")).toEqual(last.sort());
 });
+
+test("a training that is given up is told to end, and leaves no trace", async () => {
+  const { parts, store } = await makeTeaching();
+  await storeLessons(store.db, 20);
+  const stop = new AbortController();
+  let told: AbortSignal | undefined;
+  const train: typeof parts.train = (_, given) => {
+    told = given;
+    stop.abort(new Error("stopped"));
+    return new Promise(() => undefined);
+  };
+  const teaching = { company: acme, reason: "manual", actor: "operator" } as const;
+  await expect(teach({ ...parts, train }, teaching, stop.signal)).rejects.toThrow("stopped");
+  expect(told?.aborted).toBe(true);
+  expect(await listUnlearnt(store.db, "acme", learnt.quickly)).toHaveLength(20);
+});

@@ -23,8 +23,8 @@ const retry = { firstMs: 10_000, maxMs: 3_600_000 };
 export interface TeachParts {
   db: Database;
   objects: Objects;
-  /** Trains: `classifier.train`, wherever it runs. Its answer is checked here. */
-  train(request: TrainRequest): Promise<unknown>;
+  /** Trains: `classifier.train`, wherever it runs, which may not heed the signal. Its answer is checked here. */
+  train(request: TrainRequest, signal: AbortSignal): Promise<unknown>;
   log: Log;
   metrics: Metrics;
 }
@@ -96,7 +96,7 @@ export async function teach(
     const answer =
       lessons < fewestLessons
         ? tooFew(lessons)
-        : trainResponseSchema.parse(await untilAborted(parts.train(request), signal));
+        : trainResponseSchema.parse(await untilAborted(parts.train(request, signal), signal));
     const tookMs = elapsed();
     const pauseMs = Math.max(pause.leastMs, pause.perMs * tookMs);
     await save(parts, teaching, { ...answer, failures: 0, tookMs, pauseMs, fresh });

@@ -98,6 +98,7 @@ async function trainOnce(
   if (!result.learnt) {
     return { outcome: "too-few", version: null, message: tooFew(result), ...counts };
   }
+  signal?.throwIfAborted();
   // Before, since what comes of the new version may be that it is only kept, or refused.
   await registry.prune(company, keptVersions);
   const version = await registry.publish(company, {
