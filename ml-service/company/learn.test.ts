@@ -96,6 +96,16 @@ describe("learning", () => {
     expect(before.heldBack.length).toBeGreaterThan(300 / 10);
   });
 
+  test("holds back the same tickets where one of several alike is corrected again, and so comes last", () => {
+    const twins = bankLessons(60).flatMap((one) => [
+      one,
+      { ...one, id: `${one.id}b`, ticket: `${one.ticket}b` },
+    ]);
+    const again = [...twins.slice(1), ...twins.slice(0, 1)].toReversed();
+    const textsOf = (lessons: typeof twins) => partLessons(lessons).heldBack.map(({ text }) => text);
+    expect(textsOf(again).sort()).toEqual(textsOf(twins).sort());
+  });
+
   test("goes on from a model without forgetting what it knew", () => {
     const first = learn(bankLessons(mostAnew), options);
     if (!first) throw new Error("nothing was learnt");

@@ -52,13 +52,22 @@ export interface Learnt {
   readonly lessons: number;
 }
 
-/** Parts lessons by their tickets and near-duplicates: the same ones are held back each time. */
+/**
+ * Parts lessons by their tickets and near-duplicates: the same ones are held back each time. A group goes by its first ticket, by
+ * the id: the order of lessons changes with each correction.
+ */
 export function partLessons(lessons: readonly Lesson[]): { learn: Example[]; heldBack: Example[] } {
   const groups = groupNearDuplicates(lessons.map(({ subject, text }) => `${subject ?? ""}\n${text}`));
+  const names = new Map<number, string>();
+  lessons.forEach(({ ticket }, at) => {
+    const group = groups[at] as number;
+    const name = names.get(group);
+    if (name === undefined || ticket < name) names.set(group, ticket);
+  });
   const learn: Example[] = [];
   const heldBack: Example[] = [];
   lessons.forEach(({ subject, text, labels }, at) => {
-    const group = lessons[groups[at] as number]?.ticket ?? "";
+    const group = names.get(groups[at] as number) ?? "";
     const example = { subject, text, labels, group, source: "lesson", weight: 1 };
     (partOf(group) === 0 ? heldBack : learn).push(example);
   });
