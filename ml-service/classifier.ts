@@ -40,6 +40,8 @@ export interface Watched extends Prediction {
   readonly head: ShownHead;
   /** The share of the text's words that the model does not know. */
   readonly unknown: number;
+  /** Whether the head applies any label by itself, or abstains from all until it has learnt more. */
+  readonly applies: boolean;
 }
 
 export interface ClassifierOptions {
@@ -82,7 +84,11 @@ export function classifierOf(model: Model, options: ClassifierOptions = {}): Cla
           ? raisedPrediction(asked, chances, rulesFor(item.company).apply(normal, item.requester), reasons)
           : predictionOf(asked, chances, reasons);
       const unknown = opinion ? (mine?.unknown ?? 0) : reading.unknown;
-      options.observe?.(item.company, opinion && own ? own.name : name, { head, unknown, ...prediction });
+      const applies = asked.threshold <= 1;
+      options.observe?.(item.company, opinion && own ? own.name : name, {
+        ...{ head, unknown, applies },
+        ...prediction,
+      });
       return prediction;
     };
     const outside = mine?.outside ?? reading.outside;

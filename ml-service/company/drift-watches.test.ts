@@ -13,13 +13,14 @@ function observe(
   { watches }: ReturnType<typeof watched>,
   count: number,
   share: number,
-  { company = "bank", model = "bank@1", seed = 1 } = {},
+  { company = "bank", model = "bank@1", seed = 1, applies = true } = {},
 ) {
   const random = createRandom(seed);
   for (let at = 0; at < count; at += 1) {
     const label = random() < share ? "cards" : "loans";
-    const answer = { label, confidence: 0.5 + random() / 2, abstained: random() < 0.2, alternatives: [] };
-    watches.observe(company, model, { head: "department", unknown: 0, ...answer });
+    const answer = { label, confidence: 0.5 + random() / 2, abstained: !applies || random() < 0.2 };
+    const watched = { ...answer, alternatives: [], applies };
+    watches.observe(company, model, { head: "department", unknown: 0, ...watched });
   }
 }
 
@@ -65,5 +66,12 @@ describe("drift", () => {
     observe(own, 1_500, 0.9, { seed: 2 });
     observe(own, 1, 0.9, { model: "default@2.0.0" });
     expect(own.told.at(-1)).toEqual(["bank/department", false]);
+  });
+
+  test("is not what it is called when a model has learnt enough to apply labels by itself", () => {
+    const own = watched();
+    observe(own, 2_000, 0.3, { model: "bank@descriptions", applies: false });
+    observe(own, 2_000, 0.3, { model: "bank@1", seed: 2 });
+    expect(own.told).toEqual([]);
   });
 });

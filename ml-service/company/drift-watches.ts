@@ -22,7 +22,7 @@ export interface DriftWatches {
 }
 
 interface Watching {
-  /** The default model, or the company's: one is not compared with the other. */
+  /** The default model, or the company's, and whether it applies anything yet: one is not compared with the other. */
   readonly name: string;
   first: WatchedAnswer[];
   watch: DriftWatch | null;
@@ -47,8 +47,9 @@ export function createDriftWatches(tell: (alarm: DriftAlarm, isOn: boolean) => v
     return begun;
   };
   return {
-    observe(company, model, { head, label, confidence, abstained, unknown }) {
-      const own = watchingOf(`${company}/${head}`, model.replace(/@.*$/, ""));
+    observe(company, model, { head, label, confidence, abstained, unknown, applies }) {
+      const name = `${model.replace(/@.*$/, "")}${applies ? "" : ", abstaining"}`;
+      const own = watchingOf(`${company}/${head}`, name);
       const answer = { label, confidence, abstained, unknown };
       if (!own.watch) {
         own.first.push(answer);
