@@ -77,6 +77,10 @@ describe("a company's classifier settings", () => {
       "  labels:\n    department: { cards: 'Lost and stolen cards.', other: x }\n",
       /:4: classifier.labels.department.other: expected at least 10 characters/,
     ],
+    [
+      "  labels:\n    department: { cards: 'Lost and stolen cards.', unsure: 'All that is not clear.' }\n",
+      /:4: .*expected no label of the name unsure/,
+    ],
     ["  labels:\n    priority: {}\n", /:4: classifier.labels.priority: there is no such field/],
     ["  risk: { type: 2 }\n", /:3: classifier.risk.type: /],
   ])("%j is a mistake at its line", async (classifier, mistake) => {

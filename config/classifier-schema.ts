@@ -57,6 +57,9 @@ const ownLabels = (standard: string) =>
     .record(label, z.string().min(10).max(500).describe("What belongs there."))
     .refine((entries) => Object.keys(entries).length >= 2, { error: "expected two labels at least" })
     .refine((entries) => Object.keys(entries).length <= 200, { error: "expected 200 labels at most" })
+    .refine((entries) => !Object.hasOwn(entries, "unsure"), {
+      error: "expected no label of the name unsure: it is what an LLM answers where none fits",
+    })
     .optional()
     .describe(
       `By label, a sentence that says what belongs there: until agents' corrections teach the classifier, it goes by these. Default: ${standard}.`,
