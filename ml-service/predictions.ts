@@ -37,7 +37,8 @@ export function predictionOf(head: ModelHead, chances: Float64Array, doubts: rea
   const [best = { label: "", confidence: 0 }, ...others] = ranked;
   return {
     ...best,
-    abstained: doubts.length > 0 || best.confidence < head.threshold,
+    // Not by the rounded confidence: near 1 many thresholds differ by less than that.
+    abstained: doubts.length > 0 || Math.max(0, ...chances) < head.threshold,
     alternatives: others.slice(0, shownAlternatives),
     ...(doubts.length > 0 ? { reasons: [...doubts] } : {}),
   };
