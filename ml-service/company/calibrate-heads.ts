@@ -81,7 +81,7 @@ function fitBlend(head: ModelHead, asked: readonly Asked[]): Pick<ModelHead, "te
   const judged = known.map(
     ({ right, own }): Judged => ({ logits: own, label: head.labels.indexOf(right), weight: 1 }),
   );
-  const temperature = fitTemperature(judged);
+  const temperature = fitTemperature(judged, 1 / (judged.length + 2));
   const lossOf = (blend: number) =>
     known.reduce((loss, { right, own, other }) => {
       const chances = blended(softmax(own, temperature), other, blend);

@@ -60,6 +60,16 @@ describe("a company's own labels", () => {
     });
   });
 
+  test("are given with no more certainty than the corrections bear out, where all of them are answered rightly", () => {
+    const learnt = learn(bankLessons(60), options);
+    if (!learnt) throw new Error("nothing was learnt");
+    expect(learnt.answers.every(({ label, right }) => label === right)).toBe(true);
+    const [mixed] = answersOf(learnt.model, ["where did you borrow my wallet"]);
+    expect(Math.max(...(mixed?.chances ?? []))).toBeLessThan(0.999);
+    const sure = learnt.answers.map(({ confidence }) => confidence);
+    expect(sure.reduce((sum, one) => sum + one, 0) / sure.length).toBeLessThan(0.999);
+  });
+
   test("are learnt in the same way from the same lessons", () => {
     const [one, two] = [learn(bankLessons(100), options), learn(bankLessons(100), options)];
     if (!one || !two) throw new Error("nothing was learnt");

@@ -7,14 +7,20 @@ export interface Judged {
   readonly weight: number;
 }
 
-/** @returns the temperature (0.1 to 10) with the least weighted log loss, to about one per cent */
-export function fitTemperature(judged: readonly Judged[]): number {
+/**
+ * @param doubt how likely a right answer is taken to be wrong all the same. Without any, the confidences of a few answers that happen
+ *   to be right all come out as 1; Platt (1999) takes one in so many answers and two more.
+ * @returns the temperature (0.1 to 10) with the least weighted log loss, to about one per cent
+ */
+export function fitTemperature(judged: readonly Judged[], doubt = 0): number {
   let best = 1;
   let least = Number.POSITIVE_INFINITY;
   for (let temperature = 0.1; temperature < 10; temperature *= 1.02) {
     let loss = 0;
     for (const { logits, label, weight } of judged) {
-      loss -= weight * Math.log(Math.max(softmax(logits, temperature)[label] as number, 1e-12));
+      const chance = softmax(logits, temperature)[label] as number;
+      loss -= weight * (1 - doubt) * Math.log(Math.max(chance, 1e-12));
+      if (doubt > 0) loss -= weight * doubt * Math.log(Math.max(1 - chance, 1e-12));
     }
     if (loss < least) {
       least = loss;
