@@ -176,6 +176,16 @@ describe("a training", () => {
     expect(await registry.list("bank")).toHaveLength(12);
   });
 
+  test("learns from no other company's data set", async () => {
+    await objects.put("datasets/shop/1.jsonl", linesOf(bankLessons(30)));
+    const request = { company: "bank", settings: bankSettings, reason: "manual" };
+    for (const dataset of ["datasets/shop/1.jsonl", "datasets/bank"])
+      await expect(broker.call("classifier.train", { ...request, dataset })).rejects.toMatchObject({
+        type: "INVALID_DATA_SET",
+      });
+    expect(await registry.list("bank")).toEqual([]);
+  });
+
   test("runs once at a time for a company", async () => {
     const [first, second] = await Promise.allSettled([train(), train()]);
     const [done, refused] = first.status === "fulfilled" ? [first, second] : [second, first];

@@ -80,6 +80,8 @@ async function trainOnce(
   signal?: AbortSignal,
 ): Promise<TrainResponse> {
   const { registry, objects } = parts;
+  if (!dataset.startsWith(`datasets/${company}/`))
+    throw new TrainingError("invalid", `the data set ${dataset} is none of ${company}'s: export it again`);
   const heads = headsOf(settings);
   const { current } = await registry.state(company);
   const before = current === null ? null : await readCurrent(parts, company, current);
