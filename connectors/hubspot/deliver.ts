@@ -5,7 +5,7 @@ import { isSealed, noteHtml, sealOf } from "../../plugins/toolkit/note.ts";
 import type { HubspotClient } from "./client.ts";
 import { type Conversation, overtakenBy, readConversation } from "./conversation.ts";
 import { byId, learnFrom, type Notes, readNotes } from "./notes.ts";
-import { setProperties } from "./properties.ts";
+import { giveBack, setProperties } from "./properties.ts";
 import type { CrmObject } from "./schemas.ts";
 import { isOurs, type Ticket, ticketRequest, toTicket } from "./ticket.ts";
 import { orNull } from "./vendor.ts";
@@ -146,6 +146,8 @@ async function takeUp(
 ): Promise<Delivered> {
   // That attempt may have ended before it could look again.
   const early = ticket && said && overtakenBy(said, ticket, draft.message, there.createdAt);
+  // Else it is done where properties are set: what that attempt has covered is given back whatever has become of the ticket since.
+  if (ticket && (early || obstacle)) await giveBack(client, ticket, signal);
   const superfluous = early ? notes.ofDraft : notes.ofDraft.slice(1);
   // That may be long ago, and an agent at work on one of them since.
   const unchanged = superfluous.filter((note) => isAsWritten(draft, note));

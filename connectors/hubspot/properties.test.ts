@@ -104,6 +104,25 @@ test("a person who chooses between our look and our write gets their choice back
   expect(account.fake.notes()).toHaveLength(1);
 });
 
+test("a choice that an attempt has covered is given back though an agent has answered since", async () => {
+  const account = await openAccount({ config: { fields } });
+  const { draft, ticketId } = written(account, { labels: sure });
+  let patches = 0;
+  account.fake.onBeforeWrite = (what) => {
+    if (what === "patch-ticket" && ++patches === 1)
+      account.fake.agentSets(ticketId, "hs_ticket_priority", "LOW");
+  };
+  // The attempt ends right behind its write.
+  account.fake.fault = (operation) => (patches > 0 && operation === "read" ? 503 : null);
+  await account.put(draft).catch(() => undefined);
+  account.fake.fault = null;
+  expect(account.fake.ticket(ticketId).properties.hs_ticket_priority).not.toBe("LOW");
+  account.fake.agentReplies(ticketId, "Done");
+  await account.put(draft);
+  expect(account.fake.ticket(ticketId).properties.hs_ticket_priority).toBe("LOW");
+  expect(patches).toBe(2);
+});
+
 test("what we have set is known for ours though the oldest note is another app's", async () => {
   const account = await openAccount({ config: { fields } });
   const { draft, ticketId } = written(account, { labels: sure });

@@ -74,13 +74,14 @@ async function patch(
   }
 }
 
-/** Gives people back what they chose in the moment of our write. */
-async function giveBack(
-  client: HubspotClient,
-  ticket: Ticket,
-  appId: string,
-  signal: AbortSignal,
-): Promise<void> {
+/**
+ * Gives people back what they chose in the moment of our write; nothing while it is not known which writes are ours.
+ * @param ticket with its history
+ * @throws ConnectorError where it may work later
+ */
+export async function giveBack(client: HubspotClient, ticket: Ticket, signal: AbortSignal): Promise<void> {
+  const { appId } = client.own;
+  if (appId === null) return;
   const covered = client.fields.flatMap(({ property }) => {
     const value = coveredChoice(ticket, property, appId);
     return value === undefined ? [] : [[property, value] as const];
@@ -111,7 +112,7 @@ export async function setProperties(
     return;
   }
   // An attempt before may have broken off between the two.
-  await giveBack(client, ticket, appId, signal);
+  await giveBack(client, ticket, signal);
   const free = wanted.filter(({ field: { property }, value }) => {
     return ticket.object.properties[property] !== value && isFree(ticket, property, appId);
   });
@@ -119,5 +120,5 @@ export async function setProperties(
   const properties = Object.fromEntries(free.map(({ field, value }) => [field.property, value]));
   await patch(client, ticket, properties, signal);
   const after = await read(client, ticket.id, signal);
-  if (after) await giveBack(client, after, appId, signal);
+  if (after) await giveBack(client, after, signal);
 }
