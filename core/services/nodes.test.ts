@@ -98,6 +98,8 @@ describeWith("nats", "a hub of several nodes", () => {
   }, 60_000);
 
   test("health names no company and no host, and a connector is told of wherever it runs", async () => {
+    // The worker delivers, whether the gateway knows of it yet or not.
+    await becomes("the gateway sees the others", gateway, ({ degraded }) => !degraded);
     await delivered(await post("Which size do I need?"));
     const { body } = await request(gateway.url, "/v1/connectors", { key });
     expect(body).toMatchObject({ connectors: [{ name: "api", state: "open", detail: null }] });
