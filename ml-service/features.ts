@@ -3,7 +3,8 @@
 /** The most UTF-16 units of subject and text together that are looked at; the rest is ignored. */
 export const maxTextLength = 4_000;
 
-const maxFeatures = 24_576;
+/** As many features as a text of that length can have. */
+export const maxFeatures = 24_576;
 /** Longer runs of letters (base64, Chinese sentences) are cut into pieces of this length. */
 const maxWordLength = 40;
 const minGram = 3;

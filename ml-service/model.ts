@@ -2,6 +2,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { z } from "zod";
+import {
+  arrayNames,
+  byteLengthOf,
+  createModelArena,
+  type ModelArrays,
+  type ModelSizes,
+} from "./model-arrays.ts";
 import { ModelError } from "./model-error.ts";
 
 const magic = "DWC2";
@@ -46,58 +53,21 @@ const headerSchema = z.object({
 export type ModelHead = z.output<typeof headSchema>;
 export type ModelHeader = z.output<typeof headerSchema>;
 
-/**
- * Each row has `hidden` weights of the hidden units, then one for each label of each head, side by side, so that one feature
- * touches one stretch of memory. A text's logits are what its rows say of the labels, and what the hidden units make of its rows
- * and of its words' vectors.
- */
-export interface Model {
+export interface Model extends ModelArrays {
   readonly header: ModelHeader;
-  /** The buckets that have rows, rising. */
-  readonly buckets: Int32Array;
-  readonly weights: Int8Array;
-  /** What one step of a weight is worth, by column. */
-  readonly scales: Float32Array;
-  /** Added to each column. */
-  readonly bias: Float32Array;
-  /** From the word vector's dimensions to the hidden units. */
-  readonly fromWords: Float32Array;
-  /** From the hidden units to the labels. */
-  readonly fromHidden: Float32Array;
-  readonly stems: Uint8Array;
 }
-
-type Part = "buckets" | "weights" | "scales" | "bias" | "fromWords" | "fromHidden" | "stems";
-type Sizes = Pick<ModelHeader, "heads" | "hidden" | "rows" | "stemBits" | "vectors">;
-const constructors = {
-  buckets: Int32Array,
-  weights: Int8Array,
-  scales: Float32Array,
-  bias: Float32Array,
-  fromWords: Float32Array,
-  fromHidden: Float32Array,
-  stems: Uint8Array,
-};
 
 /** The number of labels of all heads together. */
 export function columnsOf({ heads }: Pick<ModelHeader, "heads">): number {
   return heads.reduce((sum, head) => sum + head.labels.length, 0);
 }
 
-/** How many entries each part of a model has, in the order of the file. */
-function lengthsOf(sizes: Sizes): [Part, number][] {
-  const { hidden, rows } = sizes;
-  const columns = columnsOf(sizes);
-  const width = hidden + columns;
-  return [
-    ["buckets", rows],
-    ["weights", rows * width],
-    ["scales", width],
-    ["bias", width],
-    ["fromWords", (sizes.vectors?.dimensions ?? 0) * hidden],
-    ["fromHidden", hidden * columns],
-    ["stems", 2 ** sizes.stemBits / 8],
-  ];
+/** How large a model with this header is. */
+export function sizesOf(
+  header: Pick<ModelHeader, "heads" | "hidden" | "rows" | "stemBits" | "vectors">,
+): ModelSizes {
+  const { rows, hidden, stemBits, vectors } = header;
+  return { rows, hidden, stemBits, dimensions: vectors?.dimensions ?? 0, columns: columnsOf(header) };
 }
 
 /** Writes a model; the same model gives the same bytes. */
@@ -107,7 +77,7 @@ export function saveModel(path: string, model: Model): void {
 
 /** @returns the bytes of a model file: magic, length of the header, header in JSON, then the parts */
 export function encodeModel(model: Model): Buffer {
-  const parts = lengthsOf(model.header).map(([part]) => bytesOf(model[part]));
+  const parts = arrayNames.map((name) => bytesOf(model[name]));
   // Parsed, so that the fields stand in one order, whoever made the model.
   const header = Buffer.from(
     JSON.stringify(headerSchema.parse({ ...model.header, bodyHash: hashOf(parts) })),
@@ -146,21 +116,17 @@ export function decodeModel(bytes: Uint8Array, origin: string): Model {
   } catch (cause) {
     throw broken("its header is damaged", cause);
   }
-  const lengths = lengthsOf(header);
-  const sizeOf = ([part, length]: [Part, number]) => constructors[part].BYTES_PER_ELEMENT * length;
-  if (file.length !== lengths.reduce((sum, one) => sum + sizeOf(one), at))
-    throw broken("its length is wrong");
-  const parts: Record<string, unknown> = {};
-  const whole: Uint8Array[] = [];
-  for (const one of lengths) {
-    // Copied, so that the arrays start at their own buffer's beginning and the file's bytes can go.
-    const copy = new Uint8Array(file.subarray(at, at + sizeOf(one)));
-    parts[one[0]] = new constructors[one[0]](copy.buffer);
-    whole.push(copy);
-    at += copy.length;
+  const sizes = sizesOf(header);
+  if (file.length !== at + byteLengthOf(sizes)) throw broken("its length is wrong");
+  const { arrays } = createModelArena(sizes);
+  const parts = arrayNames.map((name) => bytesOf(arrays[name]));
+  for (const part of parts) {
+    part.set(file.subarray(at, at + part.length));
+    at += part.length;
   }
-  if (hashOf(whole) !== header.bodyHash) throw broken("its check sum is wrong");
-  const model = { header, ...parts } as Model;
+  if (hashOf(parts) !== header.bodyHash) throw broken("its check sum is wrong");
+  const { buckets, weights, scales, bias, fromWords, fromHidden, stems } = arrays;
+  const model = { header, buckets, weights, scales, bias, fromWords, fromHidden, stems };
   // A bucket that does not exist would be read from beyond the table.
   if (model.buckets.some((bucket) => bucket < 0 || bucket >= 2 ** header.bits)) throw broken("it is damaged");
   return model;
@@ -172,6 +138,6 @@ function hashOf(parts: readonly Uint8Array[]): string {
   return hash.digest("hex");
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Model[Part]): Uint8Array {
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }

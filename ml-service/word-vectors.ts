@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Features } from "./features.ts";
+import { type Features, maxTextLength } from "./features.ts";
+import { createArena, spare } from "./kernels/arena.ts";
 import { ModelError } from "./model-error.ts";
 
 const magic = "DWV1";
@@ -54,26 +55,32 @@ export function decodeVectors(bytes: Buffer, origin: string): WordVectors {
   const copy = (from: number, length: number) => new Uint8Array(bytes.subarray(from, from + length)).buffer;
   const hashes = new Int32Array(copy(preamble, count * 4));
   const scales = new Float32Array(copy(preamble + count * 4, count * 4));
-  const rows = new Int8Array(copy(preamble + count * 8, count * dimensions));
+  const { arrays, kernels } = createArena({
+    rows: ["i8", count * dimensions],
+    places: ["i32", maxTextLength],
+    values: ["f32", maxTextLength],
+    sums: ["f32", dimensions + spare],
+  });
+  const { rows, places, values, sums } = arrays;
+  rows.set(bytes.subarray(preamble + count * 8));
+  const known = { count: 0, rows: places, values };
   const find = createFinder(hashes);
   return {
     dimensions,
     hash: createHash("sha256").update(bytes).digest("hex").slice(0, 16),
     embed({ words, wordCount }, into) {
-      into.fill(0);
+      known.count = 0;
       for (let at = 0; at < wordCount; at += 1) {
         const row = find(words[at] as number);
         if (row < 0) continue;
-        const scale = scales[row] as number;
-        const base = row * dimensions;
-        for (let k = 0; k < dimensions; k += 1) {
-          into[k] = (into[k] as number) + scale * (rows[base + k] as number);
-        }
+        places[known.count] = row * dimensions;
+        values[known.count++] = scales[row] as number;
       }
+      kernels.sumByteRows(rows, known, dimensions, sums);
       let squares = 0;
-      for (const value of into) squares += value * value;
+      for (let k = 0; k < dimensions; k += 1) squares += (sums[k] as number) * (sums[k] as number);
       const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
-      for (let k = 0; k < dimensions; k += 1) into[k] = (into[k] as number) * factor;
+      for (let k = 0; k < dimensions; k += 1) into[k] = (sums[k] as number) * factor;
     },
   };
 }

@@ -23,6 +23,7 @@ const refused: Record<string, string> = {
   "connectors/mail/kit.ts": "../../plugins/kit/world.ts",
   "config/up.ts": "../core/lib/ids.ts",
   "ml-service/core.ts": "../core/lib/ids.ts",
+  "ml-service/kernels/up.ts": "../features.ts",
   "core/lib/up.ts": "../store/database.ts",
   "core/lib/config.ts": "../../config/types.ts",
   "core/store/beside.ts": "../queue/queue.ts",

@@ -5,7 +5,6 @@
 import { softmax } from "../score.ts";
 import type { Network } from "./network.ts";
 import { createRandom, type Random, shuffle } from "./random.ts";
-import { addWeighted, meanSquare, type Places, stepRow, stepUnits, type WeightedRows } from "./row-steps.ts";
 
 /** What a text is to the fit. */
 export interface Vector {
@@ -57,114 +56,91 @@ export function fit(network: Network, points: readonly Point[], options: FitOpti
 
 type Step = (point: Point, pace: number, balance: Float64Array[] | null, random: Random) => void;
 
-/** As many features as a text can have. */
-const mostFeatures = 24_576;
-
-/** What one look at a text leaves behind; the arrays are reused. */
-interface Pass {
-  /** The features that were not left out. */
-  readonly kept: WeightedRows & { count: number; readonly rows: Int32Array };
-  /** Of the hidden units, then of the labels. */
-  readonly sums: Float32Array;
-  readonly units: Float32Array;
-  /** What a unit's sum was multiplied by. */
-  readonly gates: Float32Array;
-  /** The units that are on: in the deep part, all others have nothing to learn from this text. */
-  readonly on: Places & { count: number };
-  /** How far each sum is off. */
-  readonly slopes: Float32Array;
-}
-
-/** The sums of squares that AdaGrad divides by. */
-interface Squares {
-  readonly deep: Float64Array;
-  readonly wide: Float64Array;
-  readonly words: Float64Array;
-  readonly units: Float64Array;
-  readonly bias: Float64Array;
-}
-
 function createStep(network: Network, options: FitOptions): Step {
-  const { hidden, heads } = network;
-  const width = network.bias.length;
-  const pass: Pass = {
-    kept: {
-      count: 0,
-      bases: new Int32Array(mostFeatures),
-      rows: new Int32Array(mostFeatures),
-      values: new Float32Array(mostFeatures),
-    },
-    sums: new Float32Array(width),
-    units: new Float32Array(hidden),
-    gates: new Float32Array(hidden),
-    on: { count: 0, units: new Int32Array(hidden) },
-    slopes: new Float32Array(width),
-  };
-  const squares: Squares = {
-    deep: new Float64Array(network.rows).fill(1e-3),
-    wide: new Float64Array(network.rows).fill(1e-6),
-    words: new Float64Array(hidden === 0 ? 0 : network.fromWords.length / hidden).fill(1e-3),
-    units: new Float64Array(hidden).fill(1e-3),
-    bias: new Float64Array(width).fill(1e-3),
-  };
+  const { arrays, kernels, hidden, heads } = network;
+  const { weights, fromWords, fromHidden, meaning, slopes } = arrays;
+  const width = slopes.length;
+  const kept = { count: 0, rows: arrays.kept, values: arrays.keptValues };
+  const words = { count: meaning.length, rows: arrays.meaningRows, values: meaning };
+  const on = { count: 0, rows: arrays.on, values: arrays.onValues };
+  const labelSlopes = slopes.subarray(hidden);
   const logits = heads.map((labels) => new Float64Array(labels));
 
   return (point, pace, balance, random) => {
-    const rates = { deep: pace * options.deepRate, wide: pace * options.wideRate };
-    drop(pass, point.vector, options.featureDropout, random);
-    forward(network, pass, point.vector.meaning, options.hiddenDropout, random);
-    if (!compare(network, pass, point, balance, logits)) return;
-    const wide = meanSquare(pass.slopes, hidden, width);
-    backward(network, pass, squares, rates.deep, wide);
-    const deep = meanSquare(pass.slopes, 0, hidden);
-    stepFeatures(network, pass, squares, rates, { deep, wide });
-    stepWords(network, pass, squares, rates.deep, deep, point.vector.meaning);
-    stepBias(network, pass, squares, rates.deep);
+    kept.count = drop(arrays, point.vector, options.featureDropout, random);
+    on.count = forward(network, kept.count, point.vector.meaning, options.hiddenDropout, random);
+    if (!compare(network, point, balance, logits)) return;
+    const [rate, wideRate] = [pace * options.deepRate, pace * options.wideRate];
+    const wide = meanSquare(labelSlopes);
+    const unitPace = { squares: arrays.unitSquares, mean: wide, rate };
+    kernels.backRows(fromHidden, on, labelSlopes, arrays.onSlopes, unitPace);
+    for (let at = 0; at < on.count; at += 1) {
+      const slope = (arrays.onSlopes[at] as number) / (1 - options.hiddenDropout);
+      slopes[on.rows[at] as number] = slope;
+    }
+    const mean = meanSquare(slopes.subarray(0, hidden));
+    kernels.stepRows(weights, width, kept, slopes, 0, hidden, { squares: arrays.deepSquares, mean, rate });
+    const widePace = { squares: arrays.wideSquares, mean: wide, rate: wideRate };
+    kernels.stepRows(weights, width, kept, slopes, hidden, width, widePace);
+    kernels.stepRows(fromWords, hidden, words, slopes, 0, hidden, {
+      squares: arrays.wordSquares,
+      mean,
+      rate,
+    });
+    stepBias(arrays, rate);
   };
 }
 
-/** Leaves out some features, and makes up for them with the others. */
-function drop({ kept, sums }: Pass, { indices, values }: Vector, share: number, random: Random): void {
-  kept.count = 0;
+/** Leaves out some features, and makes up for them with the others. @returns how many are left */
+function drop(
+  { kept, keptPlaces, keptValues, sums }: Network["arrays"],
+  { indices, values }: Vector,
+  share: number,
+  random: Random,
+): number {
+  let count = 0;
   for (let at = 0; at < indices.length; at += 1) {
     if (share > 0 && random() < share) continue;
     const row = indices[at] as number;
-    kept.rows[kept.count] = row;
-    kept.bases[kept.count] = row * sums.length;
-    kept.values[kept.count++] = (values[at] as number) / (1 - share);
+    kept[count] = row;
+    keptPlaces[count] = row * sums.length;
+    keptValues[count++] = (values[at] as number) / (1 - share);
   }
+  return count;
 }
 
-function forward(network: Network, pass: Pass, meaning: Float32Array, dropout: number, random: Random): void {
-  const { hidden, fromWords, fromHidden } = network;
-  const { sums, units, gates, on } = pass;
+/** @returns how many units are on: all others have nothing to learn from this text */
+function forward(
+  { arrays, kernels, hidden }: Network,
+  features: number,
+  meaning: Float32Array,
+  dropout: number,
+  random: Random,
+): number {
+  const { sums, on, onPlaces, onValues } = arrays;
   const columns = sums.length - hidden;
-  sums.set(network.bias);
-  addWeighted(network.weights, pass.kept, sums);
-  for (let k = 0; hidden > 0 && k < meaning.length; k += 1) {
-    const value = meaning[k] as number;
-    for (let j = 0, base = k * hidden; j < hidden; j += 1) {
-      sums[j] = (sums[j] as number) + value * (fromWords[base + j] as number);
-    }
+  sums.set(arrays.bias);
+  const kept = { count: features, rows: arrays.keptPlaces, values: arrays.keptValues };
+  kernels.addRows(arrays.weights, kept, sums.length, sums);
+  arrays.meaning.set(meaning);
+  const words = { count: meaning.length, rows: arrays.meaningPlaces, values: arrays.meaning };
+  kernels.addRows(arrays.fromWords, words, hidden, sums);
+  let count = 0;
+  for (let unit = 0; unit < hidden; unit += 1) {
+    const sum = sums[unit] as number;
+    if (sum <= 0 || (dropout > 0 && random() < dropout)) continue;
+    on[count] = unit;
+    onPlaces[count] = unit * columns;
+    onValues[count++] = sum / (1 - dropout);
   }
-  on.count = 0;
-  for (let j = 0; j < hidden; j += 1) {
-    const isOn = (sums[j] as number) > 0 && !(dropout > 0 && random() < dropout);
-    gates[j] = isOn ? 1 / (1 - dropout) : 0;
-    units[j] = (sums[j] as number) * (gates[j] as number);
-    if (!isOn) continue;
-    on.units[on.count++] = j;
-    for (let c = 0, base = j * columns; c < columns; c += 1) {
-      sums[hidden + c] =
-        (sums[hidden + c] as number) + (units[j] as number) * (fromHidden[base + c] as number);
-    }
-  }
+  const units = { count, rows: onPlaces, values: onValues };
+  kernels.addRows(arrays.fromHidden, units, columns, sums.subarray(hidden));
+  return count;
 }
 
 /** How far each label's logit is off. @returns whether anything is known of the text */
 function compare(
-  { hidden }: Network,
-  { sums, slopes }: Pass,
+  { hidden, arrays: { sums, slopes } }: Network,
   point: Point,
   balance: Float64Array[] | null,
   logits: readonly Float64Array[],
@@ -188,71 +164,20 @@ function compare(
   return any;
 }
 
-/** From the labels back to the hidden units, and the step of the weights between them. */
-function backward(network: Network, pass: Pass, squares: Squares, rate: number, wide: number): void {
-  const { hidden, fromHidden } = network;
-  const { units, gates, on, slopes } = pass;
-  const columns = slopes.length - hidden;
-  for (let at = 0; at < on.count; at += 1) {
-    const j = on.units[at] as number;
-    const unit = units[j] as number;
-    const square = (squares.units[j] as number) + unit * unit * wide;
-    squares.units[j] = square;
-    const stride = (rate * unit) / Math.sqrt(square);
-    let slope = 0;
-    for (let c = 0, base = j * columns; c < columns; c += 1) {
-      const weight = fromHidden[base + c] as number;
-      const off = slopes[hidden + c] as number;
-      slope += weight * off;
-      fromHidden[base + c] = weight - stride * off;
-    }
-    slopes[j] = slope * (gates[j] as number);
-  }
-}
-
-function stepFeatures(
-  { hidden, weights }: Network,
-  { kept, on, slopes }: Pass,
-  squares: Squares,
-  rates: { deep: number; wide: number },
-  means: { deep: number; wide: number },
-): void {
-  for (let at = 0; at < kept.count; at += 1) {
-    const row = kept.rows[at] as number;
-    const value = kept.values[at] as number;
-    const deep = (squares.deep[row] as number) + value * value * means.deep;
-    const wide = (squares.wide[row] as number) + value * value * means.wide;
-    squares.deep[row] = deep;
-    squares.wide[row] = wide;
-    const base = row * slopes.length;
-    stepUnits(weights, base, slopes, on, (rates.deep * value) / Math.sqrt(deep));
-    stepRow(weights, base, slopes, hidden, slopes.length, (rates.wide * value) / Math.sqrt(wide));
-  }
-}
-
-function stepWords(
-  { hidden, fromWords }: Network,
-  { on, slopes }: Pass,
-  { words }: Squares,
-  rate: number,
-  mean: number,
-  meaning: Float32Array,
-): void {
-  for (let k = 0; k < words.length; k += 1) {
-    const value = meaning[k] as number;
-    const square = (words[k] as number) + value * value * mean;
-    words[k] = square;
-    stepUnits(fromWords, k * hidden, slopes, on, (rate * value) / Math.sqrt(square));
-  }
-}
-
-function stepBias({ bias }: Network, { slopes }: Pass, squares: Squares, rate: number): void {
+function stepBias({ bias, biasSquares, slopes }: Network["arrays"], rate: number): void {
   for (let at = 0; at < bias.length; at += 1) {
     const slope = slopes[at] as number;
-    const square = (squares.bias[at] as number) + slope * slope;
-    squares.bias[at] = square;
+    const square = (biasSquares[at] as number) + slope * slope;
+    biasSquares[at] = square;
     bias[at] = (bias[at] as number) - (rate * slope) / Math.sqrt(square);
   }
+}
+
+/** The mean of the squares, 0 for none. */
+function meanSquare(values: Float32Array): number {
+  let sum = 0;
+  for (let at = 0; at < values.length; at += 1) sum += (values[at] as number) * (values[at] as number);
+  return values.length > 0 ? sum / values.length : 0;
 }
 
 function balancesOf(points: readonly Point[], heads: readonly number[]): Float64Array[] {

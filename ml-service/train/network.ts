@@ -1,17 +1,45 @@
 /** The network of a model while it is fitted, and how it becomes bytes. */
+import { maxFeatures } from "../features.ts";
+import { type Arena, createArena, type Plan } from "../kernels/arena.ts";
 import { createRandom, type Random } from "./random.ts";
 
-/** The weights as they are while they are fitted. */
-export interface Network {
-  readonly rows: number;
+function planOf(rows: number, hidden: number, columns: number, dimensions: number) {
+  const width = hidden + columns;
+  return {
+    // By row: the hidden units' weights, then the labels'.
+    weights: ["f32", rows * width],
+    bias: ["f32", width],
+    fromWords: ["f32", dimensions * hidden],
+    fromHidden: ["f32", hidden * columns],
+    // What a look at a text leaves behind: its features, ...
+    kept: ["i32", maxFeatures],
+    keptPlaces: ["i32", maxFeatures],
+    keptValues: ["f32", maxFeatures],
+    meaning: ["f32", dimensions],
+    meaningRows: ["i32", dimensions],
+    meaningPlaces: ["i32", dimensions],
+    // ... the hidden units that are on, ...
+    on: ["i32", hidden],
+    onPlaces: ["i32", hidden],
+    onValues: ["f32", hidden],
+    onSlopes: ["f32", hidden],
+    // ... and sums of units, then of labels, and how far each of them is off.
+    sums: ["f32", width],
+    slopes: ["f32", width],
+    // Of slopes, for AdaGrad.
+    deepSquares: ["f64", rows],
+    wideSquares: ["f64", rows],
+    wordSquares: ["f64", dimensions],
+    unitSquares: ["f64", hidden],
+    biasSquares: ["f64", width],
+  } as const satisfies Plan;
+}
+
+/** A network while it is fitted. */
+export interface Network extends Arena<ReturnType<typeof planOf>> {
   readonly hidden: number;
   /** How many labels each head has. */
   readonly heads: readonly number[];
-  /** By row: the hidden units' weights, then the labels'. */
-  readonly weights: Float32Array;
-  readonly bias: Float32Array;
-  readonly fromWords: Float32Array;
-  readonly fromHidden: Float32Array;
 }
 
 /** Hidden units begin on: where a text has no word that is known, nothing else would ever switch one on. */
@@ -25,16 +53,21 @@ export function createNetwork(
 ): Network {
   const columns = heads.reduce((sum, labels) => sum + labels, 0);
   const random = createRandom(seed);
-  // The rows start at zero: a feature that was seldom seen then says little, and nothing is noise.
-  return {
-    rows,
-    hidden,
-    heads,
-    weights: new Float32Array(rows * (hidden + columns)),
-    bias: new Float32Array(hidden + columns).fill(startingBias, 0, hidden),
-    fromWords: Float32Array.from({ length: dimensions * hidden }, () => 0.3 * gauss(random)),
-    fromHidden: Float32Array.from({ length: hidden * columns }, () => gauss(random) / Math.sqrt(hidden)),
-  };
+  const arena = createArena(planOf(rows, hidden, columns, dimensions));
+  const { bias, fromWords, fromHidden, meaningRows, meaningPlaces, ...others } = arena.arrays;
+  // The rows stay at zero: a feature that was seldom seen then says little, and nothing is noise.
+  bias.fill(startingBias, 0, hidden);
+  for (let at = 0; at < fromWords.length; at += 1) fromWords[at] = 0.3 * gauss(random);
+  for (let at = 0; at < fromHidden.length; at += 1) fromHidden[at] = gauss(random) / Math.sqrt(hidden);
+  for (let at = 0; at < dimensions; at += 1) {
+    meaningRows[at] = at;
+    meaningPlaces[at] = at * hidden;
+  }
+  others.wideSquares.fill(1e-6);
+  for (const name of ["deepSquares", "wordSquares", "unitSquares", "biasSquares"] as const) {
+    others[name].fill(1e-3);
+  }
+  return { ...arena, hidden, heads };
 }
 
 /** Of mean 0 and variance 1, by Box and Muller. */

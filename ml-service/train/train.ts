@@ -120,17 +120,18 @@ function bucketsOf(vectors: readonly Raw[], count: number, leastTexts: number, s
 
 /** Takes over what a model has learnt, as far as bytes have kept it. Its labels and its numbers of units must be the same. */
 function resume(network: Network, rowOf: Int32Array, start: Model): void {
-  const width = network.bias.length;
+  const { weights, bias, fromWords, fromHidden } = network.arrays;
+  const width = bias.length;
   start.buckets.forEach((bucket, from) => {
     const row = rowOf[bucket] as number;
     for (let at = 0; at < width; at += 1) {
       const steps = start.weights[from * width + at] as number;
-      network.weights[row * width + at] = steps * (start.scales[at] as number);
+      weights[row * width + at] = steps * (start.scales[at] as number);
     }
   });
-  network.bias.set(start.bias);
-  network.fromWords.set(start.fromWords);
-  network.fromHidden.set(start.fromHidden);
+  bias.set(start.bias);
+  fromWords.set(start.fromWords);
+  fromHidden.set(start.fromHidden);
 }
 
 function pointOf(example: Example, labels: TrainOptions["labels"], raw: Raw, rowOf: Int32Array): Point {
@@ -162,7 +163,8 @@ function toModel(
   start?.stems.forEach((byte, at) => {
     stems[at] = (stems[at] as number) | byte;
   });
-  const { scales, rounded } = quantise(network.weights, network.bias.length);
+  const { weights, bias, fromWords, fromHidden } = network.arrays;
+  const { scales, rounded } = quantise(weights, bias.length);
   const heads = Object.entries(options.labels).map(
     ([name, labels]): ModelHead => ({ name, labels: [...labels], temperature: 1, threshold: 0, blend: 0 }),
   );
@@ -172,8 +174,9 @@ function toModel(
       ...{ rows: buckets.length, hidden, familiarity: [], bodyHash: "", heads },
       vectors: vectors && { hash: vectors.hash, dimensions: vectors.dimensions },
     },
-    ...{ buckets, weights: rounded, scales, bias: network.bias, stems },
-    ...{ fromWords: network.fromWords, fromHidden: network.fromHidden },
+    ...{ buckets, weights: rounded, scales, stems },
+    // Copied, or all of the network would be kept with them.
+    ...{ bias: bias.slice(), fromWords: fromWords.slice(), fromHidden: fromHidden.slice() },
   };
 }
 
