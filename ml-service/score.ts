@@ -71,7 +71,9 @@ export function probabilities(logits: Float64Array, from: number, head: ModelHea
 /** Softmax of logits divided by the temperature. */
 export function softmax(logits: Float64Array, temperature: number): Float64Array {
   let highest = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) highest = Math.max(highest, logit);
+  for (let at = 0; at < logits.length; at += 1) {
+    if ((logits[at] as number) > highest) highest = logits[at] as number;
+  }
   let sum = 0;
   const result = new Float64Array(logits.length);
   for (let at = 0; at < logits.length; at += 1) {

@@ -27,6 +27,7 @@ export interface DriftWatchOptions {
 
 export interface DriftWatch {
   observe(answer: WatchedAnswer): void;
+  /** Judges what was observed since it was last asked: that costs more than observing an answer. */
   state(): DriftState;
 }
 
@@ -46,6 +47,7 @@ export function createDriftWatch(options: DriftWatchOptions): DriftWatch {
   const { reference, window = 1_000, least = 200, raise = 0.25, clear = 0.1 } = options;
   const signals = signalsOf(reference, window);
   let seen = 0;
+  let judged = 0;
   let alarm = false;
 
   const rows = () => Math.min(seen, window);
@@ -60,13 +62,15 @@ export function createDriftWatch(options: DriftWatchOptions): DriftWatch {
         add(signal.counts, bin, 1);
       }
       seen += 1;
-      if (rows() < Math.min(least, window)) return;
-      // With an alarm the lower bar counts, without one the higher: between them nothing changes.
-      const bar = alarm ? clear : raise;
-      alarm = signals.some((signal) => stability(signal) >= bar + chance(signal));
     },
     state() {
       const enough = rows() >= Math.min(least, window);
+      if (enough && judged < seen) {
+        // With an alarm the lower bar counts, without one the higher: between them nothing changes.
+        const bar = alarm ? clear : raise;
+        alarm = signals.some((signal) => stability(signal) >= bar + chance(signal));
+        judged = seen;
+      }
       const psi = Object.fromEntries(signals.map((signal) => [signal.name, stability(signal)]));
       return {
         rows: rows(),
