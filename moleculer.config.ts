@@ -1,21 +1,20 @@
 /** The composition root: what a node is made of, and which services its roles load. */
 import { mkdir } from "node:fs/promises";
-import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { encoderOf, openObjects, openRegistry } from "./classifier-parts.ts";
 import { type CompanyDirectory, createCompanyDirectory } from "./config/directory.ts";
-import type { Company, LoadedConfig } from "./config/types.ts";
+import type { LoadedConfig } from "./config/types.ts";
 import { builtIn } from "./connectors/index.ts";
-import { createFileObjects } from "./core/blobs/file-objects.ts";
 import { createFileBlobs } from "./core/blobs/files.ts";
-import type { Objects } from "./core/blobs/objects.ts";
 import { createInstances } from "./core/hosting/instances.ts";
 import type { Pulls } from "./core/hosting/pull.ts";
 import { createBreakers } from "./core/lib/breakers.ts";
 import { newId } from "./core/lib/ids.ts";
 import { createLog, type LogFor } from "./core/lib/log.ts";
 import { createReleaser, type Releaser } from "./core/lib/release.ts";
+import { version } from "./core/lib/version.ts";
 import { createDrafters } from "./core/pipeline/drafters.ts";
 import { createIntake } from "./core/pipeline/intake.ts";
 import { createLabellers } from "./core/pipeline/labellers.ts";
@@ -35,13 +34,7 @@ import { type Connection, type Database, openDatabase } from "./core/store/datab
 import { keepEmbeddedPostgres } from "./core/store/keep-postgres.ts";
 import { migrate } from "./core/store/migrate.ts";
 import { becomeSoleNode } from "./core/store/sole-node.ts";
-import type { ClassifyItem, ClassifyResponse } from "./ml-service/classify-schema.ts";
 import { labels } from "./ml-service/labels.ts";
-import type { Registry } from "./ml-service/registry/registry.ts";
-import type { TrainRequest, TrainResponse } from "./ml-service/train-schema.ts";
-import { ConnectorError } from "./plugins/contract/errors.ts";
-
-export const { version } = createRequire(import.meta.url)("./package.json") as { version: string };
 
 /** Milliseconds for all closings together, and for one that comes after that. */
 const closings = { totalMs: 10_500, leastMs: 400 };
@@ -180,82 +173,6 @@ async function createHttp(parts: Parts, core: Core | null): Promise<void> {
     const services = { ...own, instances, intake, db, metrics, call };
     broker.createService(gatewayService({ services, builtIn, version, onListening }));
   } else broker.createService(operationsService({ ...own, onListening }));
-}
-
-/** Opens the encoder of the config, if there is one. */
-function encoderOf({ hub }: Pick<LoadedConfig, "hub">) {
-  const config = hub.classifier.encoder;
-  if (!config) return undefined;
-  const { model, tokenizer, batchTokens, waitMs, queue, ...rest } = config;
-  return async () => {
-    const { createEncoder } = await import("./ml-service/encoder/encoder.ts");
-    const { EncoderConfigError } = await import("./ml-service/encoder/config-error.ts");
-    const { identityOf } = await import("./ml-service/encoder/identity.ts");
-    const batch = { tokens: batchTokens, waitMs, queue };
-    const options = { modelPath: model, tokenizerPath: tokenizer, ...rest, batch };
-    try {
-      const identity = await identityOf(options);
-      return { encoder: await createEncoder(options), identity };
-    } catch (error) {
-      if (error instanceof EncoderConfigError)
-        throw new ConnectorError("config", error.message, { cause: error });
-      throw error;
-    }
-  };
-}
-
-/** What texts mean to the encoder of the config, for one command. The caller closes it. */
-async function openMeaning(config: Pick<LoadedConfig, "hub">) {
-  const opened = await encoderOf(config)?.();
-  const none = { meaning: null, close: async () => undefined };
-  if (!opened) return none;
-  const { createMeaning } = await import("./ml-service/meaning.ts");
-  const { shippedVectors } = await import("./ml-service/word-vectors.ts");
-  const { encoder, identity } = opened;
-  const meaning = createMeaning(shippedVectors(), encoder, identity, () => undefined);
-  return { meaning, close: () => encoder.close() };
-}
-
-/** The classifier that a node of the role `ml` answers with, without a broker: for commands that only look at a company. The caller closes it. */
-export async function openClassifier(
-  company: Company,
-  config: Pick<LoadedConfig, "hub" | "stateDir">,
-): Promise<{ classify(items: ClassifyItem[]): Promise<ClassifyResponse>; close(): Promise<void> }> {
-  const { openCompanyClassifier } = await import("./ml-service/company/open-classifier.ts");
-  const registry = await openRegistry(config.stateDir);
-  const { meaning, close } = await openMeaning(config);
-  const classify = await openCompanyClassifier(company.id, company.classifier, registry, meaning);
-  return { classify, close };
-}
-
-/** Objects in the state folder: companies' models, and what they learn from. */
-export function openObjects(stateDir: string): Objects {
-  return createFileObjects(join(stateDir, "objects"));
-}
-
-/** The registry of companies' own models, in the state folder. */
-export async function openRegistry(stateDir: string): Promise<Registry> {
-  const { createRegistry } = await import("./ml-service/registry/registry.ts");
-  return createRegistry(openObjects(stateDir), { coreVersion: version, now: () => new Date() });
-}
-
-/** The training that a node of the role `ml` does, without a broker: for commands. */
-export async function openTrainer(
-  config: Pick<LoadedConfig, "hub" | "stateDir">,
-): Promise<(request: TrainRequest, signal?: AbortSignal) => Promise<TrainResponse>> {
-  const { createTrainer } = await import("./ml-service/company/train-company.ts");
-  const { defaultModelPath } = await import("./ml-service/classifier.service.ts");
-  const { stateDir } = config;
-  const parts = { registry: await openRegistry(stateDir), objects: openObjects(stateDir), defaultModelPath };
-  return async (request, signal) => {
-    const { meaning, close } = await openMeaning(config);
-    try {
-      const trainer = createTrainer({ ...parts, codeVersion: version, leastCore: version, meaning });
-      return await trainer.train(request, signal);
-    } finally {
-      await close();
-    }
-  };
 }
 
 /**

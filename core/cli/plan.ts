@@ -1,8 +1,9 @@
 /** deskwire plan: what a connector would bring in and what the hub would make of it, before it is enabled. Writes nothing. */
+
+import { openClassifier } from "../../classifier-parts.ts";
 import { createCompanyDirectory } from "../../config/directory.ts";
 import type { Company, ConnectorInstance, LoadedConfig } from "../../config/types.ts";
 import { labels } from "../../ml-service/labels.ts";
-import { openClassifier } from "../../moleculer.config.ts";
 import { ConnectorError, kindOf } from "../../plugins/contract/errors.ts";
 import { withConnector } from "../hosting/open-alone.ts";
 import { type Reading, readSource } from "../hosting/plan.ts";

@@ -3,10 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatMistake } from "../../config/mistakes.ts";
 import type { Company, LoadedConfig } from "../../config/types.ts";
 import { watchConfig } from "../../config/watch.ts";
-import { type Node, startNode, version } from "../../moleculer.config.ts";
+import { type Node, startNode } from "../../moleculer.config.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import { giveBackMemory } from "../lib/give-back-memory.ts";
+import { version } from "../lib/version.ts";
 import { audit } from "../store/audit.ts";
 import { type ProjectConfig, projectConfig } from "./project.ts";
 

@@ -1,6 +1,7 @@
 /** deskwire train: a company's classifier learns from its agents' corrections at once. */
+
+import { openObjects, openTrainer } from "../../classifier-parts.ts";
 import type { TrainResponse } from "../../ml-service/train-schema.ts";
-import { openObjects, openTrainer } from "../../moleculer.config.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import { teach } from "../learning/teach.ts";
 import { leaseOf } from "../learning/teacher.ts";

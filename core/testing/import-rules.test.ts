@@ -41,6 +41,8 @@ const refused: Record<string, string> = {
   "core/hosting/connector.ts": "../../connectors/api/index.ts",
   "core/services/up.ts": "../cli/start.ts",
   "core/services/root.ts": "../../moleculer.config.ts",
+  "core/learning/parts.ts": "../../classifier-parts.ts",
+  "ml-service/parts.ts": "../classifier-parts.ts",
 };
 
 const allowed: Record<string, string> = {
