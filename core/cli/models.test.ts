@@ -41,6 +41,14 @@ test("a company's models are listed with their figures, and are put in force, tr
       `${one}  in force     nightly     1204 examples  ${figures}\n`,
     ].join("\n"),
   );
+  expect(await run({ rollback: true })).toBe(
+    [
+      `acme: back from ${one} to the model that comes with the code`,
+      `acme: the trial of ${two} has ended with it\n`,
+    ].join("\n"),
+  );
+  await run({ canary: two, share: "0.25" });
+  expect(await run({ promote: one })).toContain(`\nacme: ${two} is tried on 25 % of the tickets still\n`);
   expect(await run({ endCanary: true })).toBe("acme: no model is on trial now\n");
   expect(await run({ promote: two })).toBe(`acme: ${two} is in force, before it was ${one}\n`);
   expect(await run({ rollback: true })).toBe(`acme: back from ${two} to ${one}\n`);

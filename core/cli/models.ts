@@ -24,6 +24,9 @@ export interface ModelsOptions {
 const comesAlong = "the model that comes with the code";
 const percent = (share: number) => `${Math.round(share * 1000) / 10} %`;
 
+const triedOn = ({ version, share }: NonNullable<ModelState["canary"]>) =>
+  `${version} is tried on ${percent(share)} of the tickets`;
+
 function statusOf(state: ModelState, version: string): string {
   if (state.current === version) return "in force";
   if (state.canary?.version === version) return `on ${percent(state.canary.share)}`;
@@ -59,10 +62,11 @@ async function listModels(registry: Registry, company: string): Promise<string[]
 }
 
 async function goBack(registry: Registry, company: string): Promise<string[]> {
-  const { from, to, skipped } = await registry.rollback(company);
+  const { from, to, endedCanary, skipped } = await registry.rollback(company);
   return [
     ...skipped.map(({ version, problem }) => `${company}: ${version} was passed over: ${onOneLine(problem)}`),
     `${company}: back from ${from} to ${to ?? comesAlong}`,
+    ...(endedCanary === null ? [] : [`${company}: the trial of ${endedCanary} has ended with it`]),
   ];
 }
 
@@ -70,12 +74,15 @@ async function perform(registry: Registry, company: string, options: ModelsOptio
   const { promote, canary, share = "0.1", rollback, endCanary } = options;
   if (promote !== undefined) {
     const { current: expect } = await registry.state(company);
-    await registry.promote(company, promote, { expect, again: true });
-    return [`${company}: ${promote} is in force, before it was ${expect ?? comesAlong}`];
+    const state = await registry.promote(company, promote, { expect, again: true });
+    return [
+      `${company}: ${promote} is in force, before it was ${expect ?? comesAlong}`,
+      ...(state.canary ? [`${company}: ${triedOn(state.canary)} still`] : []),
+    ];
   }
   if (canary !== undefined) {
     await registry.canary(company, canary, Number(share), { again: true });
-    return [`${company}: ${canary} is tried on ${percent(Number(share))} of the tickets`];
+    return [`${company}: ${triedOn({ version: canary, share: Number(share) })}`];
   }
   if (rollback) return goBack(registry, company);
   if (!endCanary) return listModels(registry, company);

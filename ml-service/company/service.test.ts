@@ -288,6 +288,20 @@ describe("a model in force", () => {
     expect(arms).toEqual(new Set([`bank@${first}`, `bank@${second}`]));
   });
 
+  test("is trained on beside a version on trial, which goes on and is kept however many follow", async () => {
+    const tried = (await train()).version ?? "";
+    await registry.rollback("bank");
+    await registry.canary("bank", tried, 0.5, { again: true });
+    for (let i = 0; i < 12; i += 1) await registry.publish("bank", modelOf(`later ${i}`));
+    const { outcome, version } = await train(bankLessons(401));
+    expect(outcome).toBe("promoted");
+    expect(await registry.state("bank")).toMatchObject({
+      current: version,
+      canary: { version: tried, share: 0.5 },
+    });
+    expect((await registry.read("bank", tried)).manifest.version).toBe(tried);
+  });
+
   test("takes whatever customers send", async () => {
     await train();
     const texts = [

@@ -132,19 +132,34 @@ test("of two promotions at once the second one is refused, and told what is in f
   expect(refused?.reason).toEqual(error("conflict", `${current} is in force`));
 });
 
-test("a promotion that is said twice holds, and a canary does not stand in its way", async () => {
+test("a promotion that is said twice holds, and a canary goes on beside it until it is promoted itself", async () => {
   const [one, two, three] = (await publishMany(3)) as [string, string, string];
   await promoteAll(one);
   await registry.canary("acme", three, 0.1);
   await registry.promote("acme", two, { expect: one });
   const state = await registry.promote("acme", two, { expect: one });
-  expect(state).toMatchObject({ current: two, previous: [one], canary: null });
+  expect(state).toMatchObject({ current: two, previous: [one], canary: { version: three, share: 0.1 } });
+  await registry.promote("acme", three, { expect: two });
+  expect(await registry.state("acme")).toMatchObject({ current: three, previous: [two, one], canary: null });
+});
+
+test("a rollback ends a canary, and says so", async () => {
+  const [one, two, three] = (await publishMany(3)) as [string, string, string];
+  await promoteAll(one, two);
+  await registry.canary("acme", three, 0.1);
+  expect(await registry.rollback("acme")).toMatchObject({ from: two, to: one, endedCanary: three });
+  expect(await registry.state("acme")).toMatchObject({ current: one, canary: null });
 });
 
 test("a rollback goes back step by step, in the end to the model that comes with the code", async () => {
   const [one, two, three] = (await publishMany(3)) as [string, string, string];
   await promoteAll(one, two, three);
-  expect(await registry.rollback("acme")).toEqual({ from: three, to: two, skipped: [] });
+  expect(await registry.rollback("acme")).toEqual({
+    from: three,
+    to: two,
+    endedCanary: null,
+    skipped: [],
+  });
   expect(await registry.state("acme")).toMatchObject({ current: two, previous: [one] });
   expect(await registry.rollback("acme")).toMatchObject({ from: two, to: one });
   expect(await registry.rollback("acme")).toMatchObject({ from: one, to: null });
@@ -159,6 +174,7 @@ test("a rollback passes over versions that cannot be used", async () => {
   expect(await registry.rollback("acme")).toEqual({
     from: three,
     to: one,
+    endedCanary: null,
     skipped: [{ version: two, problem: expect.stringContaining("is damaged") }],
   });
 });
@@ -201,6 +217,7 @@ test("pruning keeps the newest, and all that is in force, tried, or could be gon
   ];
   await promoteAll(one, three);
   await registry.canary("acme", two, 0.1);
+  await promoteAll(one);
   expect((await registry.prune("acme", 2)).sort()).toEqual([versions[3], versions[4]]);
   const left = (await registry.list("acme")).map(({ version }) => version);
   expect(left).toEqual([seven, six, three, two, one]);

@@ -22,6 +22,8 @@ export interface RolledBack {
   readonly from: string;
   /** Null: the model that comes with the code. */
   readonly to: string | null;
+  /** The version whose trial was ended, or null. */
+  readonly endedCanary: string | null;
   /** Earlier versions that could not be used, with the reasons. */
   readonly skipped: ReadonlyArray<{ readonly version: string; readonly problem: string }>;
 }
@@ -45,7 +47,7 @@ export interface Registry {
   /** @throws RegistryError of kind `damaged` */
   state(company: string): Promise<ModelState>;
   /**
-   * Puts a version in force, once it has been read as a whole; ends a canary.
+   * Puts a version in force, once it has been read as a whole; ends a canary of this very version.
    * @param options.expect what was in force when this was decided, or null: of two trainings at once the second one is refused
    * @throws RegistryError of kind `conflict`, `withdrawn`, or as `read`
    */
@@ -116,11 +118,13 @@ async function rollback(objects: ModelObjects, coreVersion: string, company: str
   }
   const manifest = await orProblem(readManifest(objects, company, from, coreVersion));
   const sha256 = "problem" in manifest ? null : manifest.sha256;
+  let endedCanary: string | null = null;
   await changeState(objects, company, (state) => {
     checkCurrent(company, state, from);
+    endedCanary = state.canary?.version ?? null;
     return rolledBack(state, { version: from, sha256 }, to);
   });
-  return { from, to, skipped };
+  return { from, to, endedCanary, skipped };
 }
 
 async function orProblem<T>(call: Promise<T>): Promise<T | { problem: string }> {

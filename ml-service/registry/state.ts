@@ -90,7 +90,10 @@ export async function changeState(
   }
 }
 
-/** Puts a version in force; a canary was compared with the old one, so it ends. */
+/**
+ * Puts a version in force. A trial of another one goes on beside it: an operator has begun it, and trainings put new versions in
+ * force each night.
+ */
 export function promoted(state: ModelState, version: string, sha256: string): ModelState {
   const before = state.current === null ? [] : [state.current];
   const previous = [...before, ...state.previous].filter((other) => other !== version);
@@ -98,12 +101,16 @@ export function promoted(state: ModelState, version: string, sha256: string): Mo
     ...state,
     current: version,
     previous: previous.slice(0, kept.previous),
-    canary: null,
+    canary: state.canary?.version === version ? null : state.canary,
     withdrawn: state.withdrawn.filter((one) => one.version !== version && one.sha256 !== sha256),
   };
 }
 
-/** Takes the current version out of force. @param to one of the previous ones, or null */
+/**
+ * Takes the current version out of force, and ends a trial: whoever goes back wants one model that is known to be good for all
+ * tickets, and cannot tell which of the two was at fault.
+ * @param to one of the previous ones, or null
+ */
 export function rolledBack(
   state: ModelState,
   from: { version: string; sha256: string | null },
