@@ -22,7 +22,7 @@ export const trainRequestSchema = z.object({
   dataset: z.string(),
   settings: classifierSettingsSchema,
   /** `correction` learns on from the model in force, within seconds; the others learn all anew. */
-  reason: z.enum(["nightly", "correction", "manual"]),
+  reason: z.enum(["nightly", "correction", "labels", "manual"]),
 });
 
 export const trainResponseSchema = z.object({

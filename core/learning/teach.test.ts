@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
+import type { Company } from "../../config/types.ts";
 import { learnt, listUnlearnt } from "../store/lessons.ts";
 import { testCompany } from "../testing/company.ts";
 import { correct, storeLessons, storeTicket } from "../testing/lessons.ts";
 import { makeTeaching, readDataset, type TestTeaching, trained } from "../testing/teaching.ts";
-import { type Teaching, teach } from "./teach.ts";
+import { digestOfLabels, type Teaching, teach } from "./teach.ts";
 
 const acme = testCompany("acme");
 const signal = new AbortController().signal;
@@ -46,6 +47,21 @@ test("a training gets all lessons as a data set and the company's settings, and 
   expect(counted).toEqual([{ name: "deskwire.training.count", reason: "correction", outcome: "promoted" }]);
   expect(await listUnlearnt(store.db, "acme", learnt.quickly)).toEqual([]);
   expect(await listUnlearnt(store.db, "acme", learnt.anew)).toHaveLength(20);
+});
+
+test("labels are told from others by their names and what they are said to be, not by their order", () => {
+  const [cards, loans] = ["Lost, stolen and blocked bank cards.", "Mortgages, credit and interest rates."];
+  const all: Record<string, string>[] = [
+    { cards, loans },
+    { loans, cards },
+    { cards, loans: cards },
+    { cards, credits: loans },
+  ];
+  const digestOf = (labels: Company["classifier"]["labels"]) =>
+    digestOfLabels({ classifier: { ...acme.classifier, labels } });
+  const digests = all.map((department) => digestOf({ department }));
+  expect(digests[0]).toBe(digests[1]);
+  expect(new Set([...digests, digestOf({}), digestOf({ type: { cards, loans } })]).size).toBe(5);
 });
 
 test("what is corrected while a training goes on is left for the next one", async () => {

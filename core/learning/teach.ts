@@ -1,4 +1,5 @@
 /** One training: a company's lessons as a data set, handed to the classifier's training, and what came of it written down. */
+import { hash } from "node:crypto";
 import type { Company } from "../../config/types.ts";
 import { type TrainRequest, type TrainResponse, trainResponseSchema } from "../../ml-service/train-schema.ts";
 import type { Log } from "../../plugins/contract/connector.ts";
@@ -38,12 +39,18 @@ export interface Teaching {
 
 const farOf = (reason: TrainingReason) => (reason === "correction" ? learnt.quickly : learnt.anew);
 
+/** Tells a company's own labels, with what they are said to be, from others; their order does not matter. */
+export function digestOfLabels({ classifier: { labels } }: Pick<Company, "classifier">): string {
+  const sorted = [labels.type, labels.department].map((own) => own && Object.entries(own).sort());
+  return hash("sha256", JSON.stringify(sorted));
+}
+
 function tooFew(lessons: number): TrainResponse {
   const message = `there are ${lessons} lessons, and it takes ${fewestLessons} to begin with`;
   return { outcome: "too-few", version: null, message, lessons, leftOut: 0 };
 }
 
-interface Ended extends Pick<EndedTraining, "outcome" | "version" | "message" | "failures"> {
+interface Ended extends Omit<EndedTraining, "company" | "reason"> {
   tookMs: number;
   pauseMs: number;
   /** Corrections that count as learnt. */
@@ -56,10 +63,11 @@ interface Ended extends Pick<EndedTraining, "outcome" | "version" | "message" | 
 /** Writes down how a training ended, and with it, in one transaction, what has been learnt from now. */
 async function save({ db, log, metrics }: TeachParts, teaching: Teaching, ended: Ended): Promise<void> {
   const { company, reason, actor } = teaching;
-  const { outcome, version, message, failures, tookMs, pauseMs, fresh, lessons, leftOut } = ended;
+  const { outcome, version, message, failures, labels, tookMs, pauseMs, fresh, lessons, leftOut } = ended;
   await db.transaction(async (runner) => {
     await markLearnt(runner, fresh, farOf(reason));
-    await saveTraining(runner, { company: company.id, reason, outcome, version, message, failures }, pauseMs);
+    const saved = { company: company.id, reason, outcome, version, message, failures, labels };
+    await saveTraining(runner, saved, pauseMs);
     const detail = { reason, outcome, message, lessons, leftOut };
     const entry = {
       company: company.id,
@@ -89,6 +97,7 @@ export async function teach(
 ): Promise<TrainResponse> {
   const { company, reason } = teaching;
   const started = performance.now();
+  const labels = digestOfLabels(company);
   const elapsed = () => performance.now() - started;
   try {
     const { key, lessons, fresh } = await writeDataset(parts, company.id, farOf(reason), signal);
@@ -99,12 +108,12 @@ export async function teach(
         : trainResponseSchema.parse(await untilAborted(parts.train(request, signal), signal));
     const tookMs = elapsed();
     const pauseMs = Math.max(pause.leastMs, pause.perMs * tookMs);
-    await save(parts, teaching, { ...answer, failures: 0, tookMs, pauseMs, fresh });
+    await save(parts, teaching, { ...answer, failures: 0, labels, tookMs, pauseMs, fresh });
     return answer;
   } catch (error) {
     signal.throwIfAborted();
     const failures = (await countFailures(parts.db, company.id)) + 1;
-    const nothing = { version: null, fresh: [], lessons: null, leftOut: null };
+    const nothing = { version: null, labels: null, fresh: [], lessons: null, leftOut: null };
     const failed = { outcome: "failed", message: describeError(error), failures, ...nothing } as const;
     await save(parts, teaching, { ...failed, tookMs: elapsed(), pauseMs: backoff(failures, retry) });
     throw error;

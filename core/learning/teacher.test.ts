@@ -1,4 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
+import { classifierSchema } from "../../config/classifier-schema.ts";
+import type { Company } from "../../config/types.ts";
 import { learnt, listUnlearnt } from "../store/lessons.ts";
 import { testCompany, testDirectory } from "../testing/company.ts";
 import { correct, storeLessons, storeTicket } from "../testing/lessons.ts";
@@ -86,6 +88,66 @@ test("all is learnt anew in the first night after a correction, and not again be
   await teaching.endPause();
   await teacher.lookOn();
   expect(reasons(teaching)).toEqual(["acme correction", "acme nightly"]);
+});
+
+/** A company with two departments of its own, of that name and another. */
+function withDepartment(id: string, name: string): Company {
+  const department = { [name]: "What is asked most often.", other: "All that is left over." };
+  return { ...testCompany(id), classifier: classifierSchema.parse({ labels: { department } }) };
+}
+
+test("other labels in the config are learnt at once and all anew, once they are the same on all nodes", async () => {
+  const teaching = await makeTeaching();
+  const { db, another } = teaching.store;
+  await storeLessons(db, 20);
+  await storeLessons(db, 19, "beta");
+  const directory = testDirectory(withDepartment("acme", "cards"), withDepartment("beta", "cards"));
+  let isAgreed = false;
+  const agreed = () => isAgreed;
+  const teacher = start(teaching, { directory, agreed });
+  const second = { ...teaching, parts: { ...teaching.parts, db: another() } };
+  const others = start(second, { directory, agreed, node: "two" });
+  const lookOn = async () => {
+    await teaching.endPause();
+    await Promise.all([teacher.lookOn(), others.lookOn()]);
+  };
+  await eventually(async () => (await listUnlearnt(db, "acme", learnt.quickly)).length === 0, "a training");
+  await lookOn();
+  for (const id of ["acme", "beta"]) directory.replace(id, withDepartment(id, "loans"));
+  await lookOn();
+  expect(reasons(teaching)).toEqual(["acme correction"]);
+  isAgreed = true;
+  await eventually(() => teaching.requests.length === 2, "another training");
+  await eventually(async () => (await listUnlearnt(db, "acme", learnt.anew)).length === 0, "its end");
+  await lookOn();
+  await lookOn();
+  expect(reasons(teaching)).toEqual(["acme correction", "acme labels"]);
+  expect(teaching.requests[1]?.settings.labels?.department).toHaveProperty("loans");
+});
+
+test("a training for other labels that fails is tried again after a pause, and ends with one that does not", async () => {
+  const teaching = await makeTeaching(async (count) => {
+    if (count === 2) throw new Error("no memory");
+    return trained({ outcome: count === 1 ? "promoted" : "too-few" });
+  });
+  const { db } = teaching.store;
+  await storeLessons(db, 20);
+  const directory = testDirectory(withDepartment("acme", "cards"));
+  const teacher = start(teaching, { directory });
+  const outcome = (wanted: string) => async () =>
+    (await db.query<{ outcome: string }>("outcome", "SELECT outcome FROM trainings", []))[0]?.outcome ===
+    wanted;
+  await eventually(outcome("promoted"), "a training");
+  directory.replace("acme", withDepartment("acme", "loans"));
+  await teaching.endPause();
+  await eventually(outcome("failed"), "a failure");
+  await teacher.lookOn();
+  expect(teaching.requests).toHaveLength(2);
+  await teaching.endPause();
+  await eventually(outcome("too-few"), "another try");
+  await teaching.endPause();
+  await teacher.lookOn();
+  expect(reasons(teaching)).toEqual(["acme correction", "acme labels", "acme labels"]);
 });
 
 test("of several nodes one trains a company, and another one takes over what it gives up when it stops", async () => {

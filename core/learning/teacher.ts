@@ -1,11 +1,11 @@
-/** When companies' classifiers are trained: soon after a correction, and each night; each company on one node at a time. */
+/** When companies' classifiers are trained: soon after a correction or other labels, and each night; each company on one node at a time. */
 import type { CompanyDirectory } from "../../config/directory.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import { firstIdAt } from "../lib/ids.ts";
 import { type DueTraining, listDueTrainings } from "../store/trainings.ts";
 import { withLease } from "../store/with-lease.ts";
 import { lastNight } from "./night.ts";
-import { fewestLessons, type TeachParts, teach } from "./teach.ts";
+import { digestOfLabels, fewestLessons, type TeachParts, teach } from "./teach.ts";
 
 /** Milliseconds between two looks at who has something to learn: corrections of one moment are learnt together. */
 const usualLookMs = 2_000;
@@ -20,6 +20,11 @@ export interface TeacherParts extends TeachParts {
   nightlyHour: number;
   /** False while nobody trains: then nothing is asked for. Default: always true. */
   ready?(): boolean;
+  /**
+   * False while other nodes have another config: then other labels do not count, since each node would train with its own over and
+   * over. Default: always true.
+   */
+  agreed?(): boolean;
   /** Default: the clock. */
   now?(): Date;
   /** Tests alone change it. */
@@ -35,13 +40,18 @@ export interface Teacher {
 export const leaseOf = (company: string) => `training:${company}`;
 
 async function findDue(
-  { db, directory, nightlyHour, now = () => new Date() }: TeacherParts,
+  { db, directory, nightlyHour, agreed = () => true, now = () => new Date() }: TeacherParts,
   only?: string,
 ): Promise<DueTraining[]> {
+  const isAgreed = agreed();
   const companies = directory
     .all()
     .filter(({ id }) => only === undefined || id === only)
-    .map(({ id }) => ({ company: id, night: firstIdAt(lastNight(id, nightlyHour, now())) }));
+    .map((company) => ({
+      company: company.id,
+      night: firstIdAt(lastNight(company.id, nightlyHour, now())),
+      labels: isAgreed ? digestOfLabels(company) : null,
+    }));
   return companies.length > 0 ? listDueTrainings(db, companies, fewestLessons) : [];
 }
 

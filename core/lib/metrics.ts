@@ -114,7 +114,7 @@ export const metricTable = {
     type: "counter",
     labels: ["reason", "outcome"],
     description:
-      "Trainings of companies' classifiers; reason is correction, nightly or manual, outcome promoted, kept, too-few or failed.",
+      "Trainings of companies' classifiers; reason is correction, nightly, labels or manual, outcome promoted, kept, too-few or failed.",
   },
   "deskwire.training.time": {
     type: "histogram",

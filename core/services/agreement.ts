@@ -37,6 +37,14 @@ export function configDigest(directory: CompanyDirectory): string {
   return sharedDigestOf(directory.all().map(({ id, sharedDigest }) => [id, sharedDigest]));
 }
 
+/** Whether all nodes, as far as they can be seen at this moment, have the same config as this one. */
+export function allAgree(directory: CompanyDirectory, nodes: Pick<Nodes, "here" | "link" | "list">): boolean {
+  const { here, link } = nodes;
+  if (link.used && !link.connected) return false;
+  const own = configDigest(directory);
+  return nodes.list().every(({ id, config }) => id === here || config === null || config === own);
+}
+
 /** Tells the others what is in force here, and looks at what they tell. */
 export function watchAgreement(parts: AgreementParts): Agreement {
   const { directory, nodes, log } = parts;

@@ -6,7 +6,7 @@ import { testCompany, testDirectory } from "../testing/company.ts";
 import { startNats, type TestNats } from "../testing/nats.ts";
 import { eventually, quietLog } from "../testing/store.ts";
 import { describeWith } from "../testing/system-packages.ts";
-import { configDigest, watchAgreement } from "./agreement.ts";
+import { allAgree, configDigest, watchAgreement } from "./agreement.ts";
 import { createBroker } from "./broker.ts";
 import { createNodes } from "./nodes.ts";
 
@@ -168,15 +168,19 @@ describeWith("nats", "brokers over NATS", () => {
       patienceMs,
     );
     expect(a.agreement.differences()).toEqual([]);
+    const seeNoOther = () => both.map(({ directory, nodes }) => allAgree(directory, nodes));
+    expect(seeNoOther()).toEqual([true, true]);
 
     b.directory.replace("acme", company("2"));
     const told = () => both.every(({ agreement }) => agreement.differences()[0]?.companies === 1);
     await eventually(told, "both tell of it", patienceMs);
     expect(a.agreement.differences()).toEqual([{ node: "b", companies: 1 }]);
+    expect(seeNoOther()).toEqual([false, false]);
     expect(JSON.stringify(a.warnings)).toContain('"node":"b","companies":"acme"');
 
     a.directory.replace("acme", company("2"));
     const agreed = () => both.every(({ agreement }) => agreement.differences().length === 0);
     await eventually(agreed, "they agree", patienceMs);
+    expect(seeNoOther()).toEqual([true, true]);
   });
 });

@@ -1,6 +1,7 @@
 /** Learning from corrections as a service: it asks for trainings through the broker, wherever the classifier runs. */
 import type { ServiceBroker } from "moleculer";
 import { startTeacher, type Teacher, type TeacherParts } from "../learning/teacher.ts";
+import { allAgree } from "./agreement.ts";
 import type { DrainedService } from "./broker.ts";
 import { callService } from "./call-service.ts";
 import type { Nodes } from "./nodes.ts";
@@ -11,7 +12,7 @@ const action = "classifier.train";
 // A stop gives trainings up.
 const options = { timeout: trainTimeoutMs, tracking: false };
 
-export interface LearningServiceParts extends Omit<TeacherParts, "train" | "ready" | "node"> {
+export interface LearningServiceParts extends Omit<TeacherParts, "train" | "ready" | "agreed" | "node"> {
   nodes: Nodes;
 }
 
@@ -25,6 +26,7 @@ export function learningService({ nodes, ...parts }: LearningServiceParts): Drai
         ...parts,
         node: nodes.here,
         train: (request) => callService(broker, action, request, options),
+        agreed: () => allAgree(parts.directory, nodes),
         ready: () => nodes.ownerOf(action, "") !== undefined,
       });
     },

@@ -32,6 +32,7 @@ const all = [
   "0006-words",
   "0007-quotas",
   "0008-lessons",
+  "0009-label-changes",
 ];
 
 test("a fresh database gets the schema, and a second start finds nothing to do", async () => {

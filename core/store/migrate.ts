@@ -10,6 +10,7 @@ import * as statistics from "./migrations/0005-statistics.ts";
 import * as words from "./migrations/0006-words.ts";
 import * as quotas from "./migrations/0007-quotas.ts";
 import * as lessons from "./migrations/0008-lessons.ts";
+import * as labelChanges from "./migrations/0009-label-changes.ts";
 
 interface Migration {
   up(knex: Knex): Promise<void>;
@@ -26,6 +27,7 @@ const migrations: Record<string, Migration> = {
   "0006-words": words,
   "0007-quotas": quotas,
   "0008-lessons": lessons,
+  "0009-label-changes": labelChanges,
 };
 
 /** Advisory lock that a node holds while it migrates ("migr" in ASCII). */

@@ -8,10 +8,10 @@ import { countFailures, listDueTrainings, noteDataset, saveTraining } from "./tr
 
 const yesterday = firstIdAt(new Date(Date.now() - 86_400_000));
 const tomorrow = firstIdAt(new Date(Date.now() + 86_400_000));
-const due = (db: Database, night: string) =>
+const due = (db: Database, night: string, labels: string | null = null) =>
   listDueTrainings(
     db,
-    ["acme", "beta", "gamma"].map((company) => ({ company, night })),
+    ["acme", "beta", "gamma"].map((company) => ({ company, night, labels })),
     2,
   );
 const ended = {
@@ -20,6 +20,7 @@ const ended = {
   version: null,
   message: "not better",
   failures: 0,
+  labels: null,
 } as const;
 
 test("a company is due for a correction at once, for the night when its hour has come, and not in a pause", async () => {
@@ -45,6 +46,29 @@ test("a company is due for a correction at once, for the night when its hour has
   expect(await byName(tomorrow)).toEqual([{ ...beta, reason: "nightly" }]);
   await saveTraining(db, { ...ended, reason: "nightly" }, -1);
   expect((await due(db, tomorrow)).map(({ company }) => company)).toEqual(["beta", "acme"]);
+});
+
+test("a company is due when its labels are others than those of its last training that did not fail", async () => {
+  const { db } = await openTestStore();
+  await storeLessons(db, 3);
+  await markLearnt(db, await listUnlearnt(db, "acme", learnt.anew), learnt.anew);
+  const relabelled = [{ company: "acme", tickets: 2, reason: "labels" }];
+  expect(await due(db, yesterday, "a")).toEqual([]);
+  await saveTraining(db, { ...ended, reason: "correction", labels: "a" }, -1);
+  expect(await due(db, yesterday, "a")).toEqual([]);
+  expect(await due(db, yesterday, "b")).toEqual(relabelled);
+  expect(await due(db, yesterday, null)).toEqual([]);
+  await saveTraining(db, { ...ended, reason: "labels", outcome: "failed", failures: 1 }, 60_000);
+  expect(await due(db, yesterday, "b")).toEqual([]);
+  await saveTraining(db, { ...ended, reason: "labels", outcome: "failed", failures: 2 }, -1);
+  expect(await due(db, yesterday, "b")).toEqual(relabelled);
+  await saveTraining(db, { ...ended, reason: "labels", labels: "b" }, -1);
+  expect(await due(db, yesterday, "b")).toEqual([]);
+
+  await storeTicket(db, "late");
+  await correct(db, "late", { type: "question" });
+  expect(await due(db, yesterday, "c")).toEqual(relabelled);
+  expect(await due(db, tomorrow, "c")).toMatchObject([{ reason: "nightly" }]);
 });
 
 test("failures are counted until one training does not fail", async () => {

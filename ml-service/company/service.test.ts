@@ -67,6 +67,9 @@ describe("a company's own labels", () => {
     });
     expect(result?.department.reasons).toEqual([expect.stringMatching(/goes by the descriptions/)]);
     expect(result?.type.label).toMatch(/incident|problem|question|request|complaint/);
+    const others = { pets: "Cats, dogs and other animals.", plants: "Trees, flowers and gardens." };
+    const [changed] = await classify(["my cat is ill"], { ...bankSettings, labels: { department: others } });
+    expect(changed).toMatchObject({ model: "bank@descriptions", department: { label: "pets" } });
     const items = [{ id: "1", company: "shop", subject: null, text: "My card was stolen!" }];
     const other = await broker.call<ClassifyResponse, object>("classifier.classify", { items });
     expect(other.results[0]).toMatchObject({

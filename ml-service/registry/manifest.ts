@@ -14,7 +14,7 @@ const byHead = <T extends z.ZodType>(value: T) => z.record(z.string(), value);
 const trainedSchema = z.object({
   /** The version that it was trained from, or null. */
   parent: versionSchema.nullable(),
-  reason: z.enum(["nightly", "correction", "manual"]),
+  reason: z.enum(["nightly", "correction", "labels", "manual"]),
   /** A digest of the texts and labels that it learnt from. */
   dataHash: z.string().min(1),
   /** Of the code that trained it. */
