@@ -3,7 +3,12 @@ import { join } from "node:path";
 import { type Context, Errors, type ServiceBroker, type ServiceSchema } from "moleculer";
 import { z } from "zod";
 import { type Classifier, createClassifier } from "./classifier.ts";
-import { type ClassifyResponse, classifyRequestSchema } from "./classify-schema.ts";
+import {
+  type ClassifyResponse,
+  type CompaniesInConfig,
+  classifyRequestSchema,
+  companiesEvent,
+} from "./classify-schema.ts";
 import { type Companies, createCompanies, type HostedModel, loadHosted } from "./company/companies.ts";
 import { createDriftWatches, type DriftAlarm } from "./company/drift-watches.ts";
 import { createTrainer, type DataSets, type Trainer, TrainingError } from "./company/train-company.ts";
@@ -158,6 +163,15 @@ export function classifierService(options: ClassifierServiceOptions = {}): Servi
       [changedEvent]: {
         async handler(ctx: Context<{ company: string }>) {
           await running?.host?.refresh(ctx.params.company);
+        },
+      },
+      [companiesEvent]: {
+        handler(ctx: Context<CompaniesInConfig>) {
+          const there = new Set(ctx.params.companies);
+          drift.keepOnly(there);
+          for (const { company } of running?.host?.status() ?? [])
+            if (!there.has(company)) running?.host?.forget(company);
+          tellFigures();
         },
       },
     },

@@ -1,4 +1,4 @@
-/** The `classifier.classify` action: all that the core and the ml-service know of each other. */
+/** The `classifier.classify` action, and the event beside it: all that the core and the ml-service know of each other. */
 import { z } from "zod";
 
 /** The most items in one call. */
@@ -74,6 +74,14 @@ export const classifiedSchema = z.object({
 });
 
 export const classifyResponseSchema = z.object({ results: z.array(classifiedSchema) });
+
+/** Told to all nodes that classify when a company is taken out of the config, and when a node joins. */
+export const companiesEvent = "classifier.companies";
+
+/** The ids of all companies in the config. Of another one, nothing needs to be kept. */
+export interface CompaniesInConfig {
+  readonly companies: readonly string[];
+}
 
 export type ClassifyItem = z.output<typeof classifyItemSchema>;
 /** What a company's file says under `classifier:`. */

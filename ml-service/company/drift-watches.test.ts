@@ -68,6 +68,19 @@ describe("drift", () => {
     expect(own.told.at(-1)).toEqual(["bank/department", false]);
   });
 
+  test("ends its alarm where the company is no more, and says nothing of it", () => {
+    const own = watched();
+    for (const company of ["bank", "shop"]) {
+      observe(own, 1_500, 0.3, { company });
+      observe(own, 1_500, 0.9, { company, seed: 2 });
+    }
+    own.watches.keepOnly(new Set(["bank"]));
+    expect(own.watches.alarms()).toMatchObject([{ company: "bank" }]);
+    expect(own.told).toHaveLength(2);
+    observe(own, 900, 0.3, { company: "shop", seed: 3 });
+    expect(own.told).toHaveLength(2);
+  });
+
   test("is not what it is called when a model has learnt enough to apply labels by itself", () => {
     const own = watched();
     observe(own, 2_000, 0.3, { model: "bank@descriptions", applies: false });

@@ -19,9 +19,12 @@ export interface DriftWatches {
   /** @param model name and version */
   observe(company: string, model: string, answer: Watched): void;
   alarms(): DriftAlarm[];
+  /** Forgets all other companies; their alarms end without a word. */
+  keepOnly(companies: ReadonlySet<string>): void;
 }
 
 interface Watching {
+  readonly company: string;
   /** The default model, or the company's, and whether it applies anything yet: one is not compared with the other. */
   readonly name: string;
   first: WatchedAnswer[];
@@ -38,18 +41,19 @@ interface Watching {
 export function createDriftWatches(tell: (alarm: DriftAlarm, isOn: boolean) => void): DriftWatches {
   const watching = new Map<string, Watching>();
 
-  const watchingOf = (key: string, name: string): Watching => {
+  const watchingOf = (company: string, head: string, name: string): Watching => {
+    const key = `${company}/${head}`;
     const there = watching.get(key);
     if (there?.name === name) return there;
     if (there?.alarm) tell(there.alarm, false);
-    const begun: Watching = { name, first: [], watch: null, seen: 0, alarm: null };
+    const begun: Watching = { company, name, first: [], watch: null, seen: 0, alarm: null };
     watching.set(key, begun);
     return begun;
   };
   return {
     observe(company, model, { head, label, confidence, abstained, unknown, applies }) {
       const name = `${model.replace(/@.*$/, "")}${applies ? "" : ", abstaining"}`;
-      const own = watchingOf(`${company}/${head}`, name);
+      const own = watchingOf(company, head, name);
       const answer = { label, confidence, abstained, unknown };
       if (!own.watch) {
         own.first.push(answer);
@@ -68,5 +72,8 @@ export function createDriftWatches(tell: (alarm: DriftAlarm, isOn: boolean) => v
       tell(told, alarm);
     },
     alarms: () => [...watching.values()].flatMap(({ alarm }) => alarm ?? []),
+    keepOnly(companies) {
+      for (const [key, { company }] of watching) if (!companies.has(company)) watching.delete(key);
+    },
   };
 }

@@ -7,7 +7,7 @@ import { createFileObjects } from "../../core/blobs/file-objects.ts";
 import { eventually } from "../../core/testing/store.ts";
 import { makeTempFolder } from "../../core/testing/temp-folder.ts";
 import { type ClassifierStatus, changedEvent, classifierService } from "../classifier.service.ts";
-import type { ClassifierSettings, ClassifyResponse } from "../classify-schema.ts";
+import { type ClassifierSettings, type ClassifyResponse, companiesEvent } from "../classify-schema.ts";
 import { createRegistry } from "../registry/registry.ts";
 import { modelOf } from "../registry/testing.ts";
 import type { TrainResponse } from "../train-schema.ts";
@@ -236,6 +236,17 @@ describe("a model in force", () => {
     const fresh = await openCompanyClassifier("bank", bankSettings, registry);
     const { results } = await fresh([{ id: "1", company: "bank", subject: null, text: "pin refused again" }]);
     expect(results[0]).toMatchObject({ model: `bank@${version}`, department: { label: "cards" } });
+  });
+
+  test("is forgotten with its faults when the company is taken out of the config", async () => {
+    const { version } = await train();
+    await classify(["pin refused again"]);
+    await broker.broadcast(companiesEvent, { companies: ["bank", "shop"] });
+    expect((await status()).companies).toMatchObject([{ company: "bank", current: version }]);
+    await broker.broadcast(companiesEvent, { companies: ["shop"] });
+    expect((await status()).companies).toEqual([]);
+    const [back] = await classify(["pin refused again"]);
+    expect(back?.model).toBe(`bank@${version}`);
   });
 
   test("is swapped 100 times under load without losing or failing a request", async () => {
