@@ -6,8 +6,8 @@ import { decodeModel, type Model } from "../model.ts";
 import type { ModelHost } from "../registry/host.ts";
 import type { Manifest } from "../registry/manifest.ts";
 import type { WordVectors } from "../word-vectors.ts";
+import { createDescriber, type Describe } from "./describer.ts";
 import { type DescribedLabels, headsOf } from "./descriptions.ts";
-import { learnFromDescriptions } from "./learn.ts";
 import { createOwnModel, type OwnModel } from "./own-model.ts";
 
 /** What the host keeps of a version. */
@@ -44,7 +44,11 @@ export function loadHosted(bytes: Uint8Array, manifest: Manifest, vectors: Vecto
 }
 
 export interface Companies {
-  /** The model for each item, in their order; null where the default one serves. Never fails. */
+  /**
+   * The model for each item, in their order; null where the default one serves. Items wait while what their labels are said to be is
+   * learnt: some seconds for hundreds of labels, once.
+   * @throws what the thread throws that learns it; that is tried anew the next time
+   */
   ownFor(items: readonly ClassifyItem[], settingsOf: SettingsOf): Promise<(OwnModel | null)[]>;
 }
 
@@ -56,6 +60,8 @@ export interface CompaniesParts {
   readonly vectors: Vectors;
   /** Companies whose readers are kept in memory. */
   readonly maxKept: number;
+  /** Default: as `createDescriber`. */
+  readonly describe?: Describe;
 }
 
 /** All that was made for a company under one config. */
@@ -63,10 +69,17 @@ interface Made {
   readonly key: string;
   readonly labels: DescribedLabels;
   readonly own: readonly string[];
-  readonly byVersion: Map<string | null, OwnModel | null>;
+  readonly byVersion: Map<string | null, Promise<OwnModel | null>>;
+  /** What descriptions teach, by the names of the heads. */
+  readonly guessed: Map<string, Promise<Model>>;
 }
 
-export function createCompanies({ host, vectors, maxKept }: CompaniesParts): Companies {
+export function createCompanies({
+  host,
+  vectors,
+  maxKept,
+  describe = createDescriber(),
+}: CompaniesParts): Companies {
   /** By company; the one that was used longest ago comes first. */
   const kept = new Map<string, Made>();
 
@@ -74,7 +87,8 @@ export function createCompanies({ host, vectors, maxKept }: CompaniesParts): Com
     const key = JSON.stringify(settings.labels ?? {});
     const there = kept.get(company);
     kept.delete(company);
-    const made = there?.key === key ? there : { key, ...headsOf(settings), byVersion: new Map() };
+    const made =
+      there?.key === key ? there : { key, ...headsOf(settings), byVersion: new Map(), guessed: new Map() };
     kept.set(company, made);
     for (const oldest of kept.keys()) {
       if (kept.size <= maxKept) break;
@@ -83,15 +97,18 @@ export function createCompanies({ host, vectors, maxKept }: CompaniesParts): Com
     return made;
   };
 
-  const ownOf = (company: string, made: Made, hosted: HostedModel | null): OwnModel | null => {
+  const make = async (company: string, made: Made, learnt: Model | null): Promise<OwnModel | null> => {
+    const labels = unlearntLabels(made, learnt);
+    const heads = Object.keys(labels ?? {}).join();
+    const guessed = labels && onceIn(made.guessed, heads, () => describe({ company, labels }));
+    return makeOwn(made, { learnt, guessed: await guessed }, vectors);
+  };
+
+  const ownOf = (company: string, made: Made, hosted: HostedModel | null) => {
     const version = hosted?.manifest.version ?? null;
-    const there = made.byVersion.get(version);
-    if (there !== undefined) return there;
-    const own = makeOwn(company, made, hosted?.model ?? null, vectors);
     // The one in force, the one on trial and the one before: no company needs more at once.
-    if (made.byVersion.size >= 3) made.byVersion.clear();
-    made.byVersion.set(version, own);
-    return own;
+    if (made.byVersion.size >= 3 && !made.byVersion.has(version)) made.byVersion.clear();
+    return onceIn(made.byVersion, version, () => make(company, made, hosted?.model ?? null));
   };
 
   return {
@@ -116,42 +133,52 @@ export function createCompanies({ host, vectors, maxKept }: CompaniesParts): Com
 
 const emptySettings: ClassifierSettings = { rules: {}, vip: [] };
 
-/**
- * The model's heads that fit the config, and for the company's other labels what their descriptions teach; null where only the
- * default model has a say.
- */
-export function makeOwn(
-  company: string,
+/** What is there or under way, or else is made now; what fails is tried anew when it is asked for again. */
+function onceIn<K, T>(map: Map<K, Promise<T>>, key: K, make: () => Promise<T>): Promise<T> {
+  const there = map.get(key);
+  if (there) return there;
+  const made = make();
+  map.set(key, made);
+  made.catch(() => {
+    if (map.get(key) === made) map.delete(key);
+  });
+  return made;
+}
+
+const allowedBy = (labels: DescribedLabels): Record<string, string[] | undefined> =>
+  Object.fromEntries(Object.entries(labels).map(([head, described]) => [head, Object.keys(described)]));
+
+/** Of a head with other labels than the config, the rest would say little; and nothing of labels that are new there. */
+function fits(labels: DescribedLabels, model: Model | null, head: string): boolean {
+  const theirs = model?.header.heads.find(({ name }) => name === head)?.labels ?? [];
+  const allowed = allowedBy(labels)[head] ?? [];
+  const common = theirs.filter((label) => allowed.includes(label)).length;
+  return common > 0 && common * 2 >= Math.max(theirs.length, allowed.length);
+}
+
+/** The heads of the company's own that a model does not know, or not with these labels: their descriptions have to do. Null for none. */
+export function unlearntLabels(
   { labels, own }: Pick<Made, "labels" | "own">,
   model: Model | null,
+): DescribedLabels | null {
+  const missing = own.filter((head) => !fits(labels, model, head));
+  return missing.length === 0 ? null : Object.fromEntries(missing.map((head) => [head, labels[head] ?? {}]));
+}
+
+/**
+ * The model's heads that fit the config, and what descriptions teach for those of `unlearntLabels`; null where only the default
+ * model has a say.
+ */
+export function makeOwn(
+  { labels }: Pick<Made, "labels">,
+  { learnt: model, guessed }: { learnt: Model | null; guessed: Model | null },
   vectors: KnownVectors,
 ): OwnModel | null {
-  const allowed = Object.fromEntries(
-    Object.entries(labels).map(([head, described]) => [head, Object.keys(described)]),
-  );
-  const learnt = model && createOwnModel(model, vectorsFor(model, vectors), allowed);
-  const fits = (head: string) => {
-    const theirs = learnt?.heads.find(({ name }) => name === head)?.labels ?? [];
-    const common = theirs.filter((label) => allowed[head]?.includes(label)).length;
-    // Of a head with other labels than the config, the rest would say little; and nothing of labels that are new there.
-    return common > 0 && common * 2 >= Math.max(theirs.length, allowed[head]?.length ?? 0);
-  };
-  const missing = own.filter((head) => !fits(head));
-  const described = Object.fromEntries(missing.map((head) => [head, labels[head] ?? {}]));
-  const guessed =
-    missing.length === 0
-      ? null
-      : createOwnModel(learnFromDescriptions(company, described, vectors.words), vectors.words);
-  const heads = (learnt?.heads ?? []).filter(({ name }) => fits(name));
-  if (heads.length === 0) return guessed;
-  return (
-    learnt &&
-    joined(
-      learnt,
-      heads.map(({ name }) => name),
-      guessed,
-    )
-  );
+  const learnt = model && createOwnModel(model, vectorsFor(model, vectors), allowedBy(labels));
+  const fromDescriptions = guessed && createOwnModel(guessed, vectors.words);
+  const heads = (learnt?.heads ?? []).map(({ name }) => name).filter((name) => fits(labels, model, name));
+  if (!learnt || heads.length === 0) return fromDescriptions;
+  return joined(learnt, heads, fromDescriptions);
 }
 
 /** One model's heads, and another one's for those that it lacks. */

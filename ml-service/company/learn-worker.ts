@@ -9,9 +9,9 @@ import { ModelError } from "../model-error.ts";
 import type { Example } from "../train/examples.ts";
 import type { Lesson } from "../train-schema.ts";
 import { shippedVectors, type WordVectors } from "../word-vectors.ts";
-import { makeOwn } from "./companies.ts";
+import { makeOwn, unlearntLabels } from "./companies.ts";
 import type { DescribedLabels } from "./descriptions.ts";
-import { learn, leastLessons } from "./learn.ts";
+import { learn, learnFromDescriptions, leastLessons } from "./learn.ts";
 import { readLessons } from "./lessons.ts";
 import { createOwnModel } from "./own-model.ts";
 
@@ -111,7 +111,9 @@ function work(job: LearnJob): LearnResult {
   });
   if (!learnt) return { learnt: null, ...counts };
   const known = { words: shippedVectors(), meaning: job.encoded && vectors };
-  const serving = makeOwn(job.company, job, start, known);
+  const unlearnt = unlearntLabels(job, start);
+  const guessed = unlearnt && learnFromDescriptions(job.company, unlearnt, known.words);
+  const serving = makeOwn(job, { learnt: start, guessed }, known);
   const answerBefore = (head: string, { subject, text, labels }: Example): HeadAnswer => {
     const normal = normalise(subject ?? null, text);
     const mine = serving?.read(normal, (name) => defaults.chancesOf(name, normal)).heads.get(head);

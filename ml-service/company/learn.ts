@@ -84,7 +84,7 @@ export function learnFromDescriptions(
   const model = train(examples, {
     ...learner,
     ...{ name: company, version: "descriptions", labels: namesOf(labels), languages: [], vectors },
-    // It is made while messages wait: two hundred labels take less than a second.
+    // It is made while messages wait: two hundred labels take less than a second, unless their descriptions are long.
     epochs: Math.min(20, Math.max(5, Math.round(4_000 / Math.max(1, examples.length)))),
   });
   const heads = model.header.heads.map((head) => ({

@@ -1,5 +1,4 @@
 /** A training of a company's model: from its data set to a new version, which is put in force if it is not worse. */
-import { Worker } from "node:worker_threads";
 import { compare } from "../evaluate/compare.ts";
 import { normalise } from "../features.ts";
 import type { Meaning } from "../meaning.ts";
@@ -10,6 +9,7 @@ import type { TrainRequest, TrainResponse } from "../train-schema.ts";
 import { type DescribedLabels, examplesOf, headsOf } from "./descriptions.ts";
 import type { EncodedTexts, LearnJob, LearnResult } from "./learn-worker.ts";
 import { readLessons } from "./lessons.ts";
+import { runInThread } from "./run-in-thread.ts";
 import { inWords, manifestOf, promoted, tooFew } from "./training-words.ts";
 
 /** Versions kept of each company, beside the new one and those in force, on trial and before. */
@@ -200,25 +200,9 @@ function readLessonsOf(dataset: Uint8Array) {
   }
 }
 
-/** Threads end with what they learn: a training that is given up leaves nothing behind. */
-function learnInThread(job: LearnJob, signal?: AbortSignal): Promise<LearnResult> {
-  signal?.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./learn-worker.ts", import.meta.url), { workerData: job });
-    const stop = () => {
-      void worker.terminate();
-      reject(signal?.reason);
-    };
-    signal?.addEventListener("abort", stop, { once: true });
-    worker.once("message", (result: LearnResult | { invalid: string }) => {
-      if ("invalid" in result) reject(new TrainingError("invalid", result.invalid));
-      else resolve(result);
-    });
-    worker.once("error", reject);
-    worker.once("exit", (code) => {
-      signal?.removeEventListener("abort", stop);
-      // After a message or an error this changes nothing.
-      reject(new Error(`the thread of a training ended with ${code} and no result`));
-    });
-  });
+async function learnInThread(job: LearnJob, signal?: AbortSignal): Promise<LearnResult> {
+  const file = new URL("./learn-worker.ts", import.meta.url);
+  const result = await runInThread<LearnResult | { invalid: string }>(file, job, signal);
+  if ("invalid" in result) throw new TrainingError("invalid", result.invalid);
+  return result;
 }
