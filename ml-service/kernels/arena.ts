@@ -2,9 +2,7 @@
  * Numbers that lie where the inner loops of scoring and training can reach them, and those loops: WebAssembly, since its SIMD
  * instructions do four times as much at once as JavaScript can.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import openWabt from "wabt";
+import { assemble } from "./assemble.ts";
 
 /** Of a WebAssembly memory, in bytes. */
 const page = 65_536;
@@ -66,17 +64,6 @@ export interface Arena<P extends Plan> {
 }
 
 const program = await assemble();
-
-/** From the text, so that nobody has to trust bytes that were made of it elsewhere: some 20 ms, once in a process. */
-async function assemble(): Promise<WebAssembly.Module> {
-  const path = join(import.meta.dirname, "kernels.wat");
-  const text = (await openWabt()).parseWat(path, readFileSync(path, "utf8"), { simd: true });
-  try {
-    return new WebAssembly.Module(new Uint8Array(text.toBinary({}).buffer));
-  } finally {
-    text.destroy();
-  }
-}
 
 /**
  * Lays out arrays, all zeros, and opens the loops on them. The memory goes with the last array that is kept: copy what is to

@@ -1,0 +1,28 @@
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { makeTempFolder } from "../../core/testing/temp-folder.ts";
+import { assemble } from "./assemble.ts";
+
+const loops = (module: WebAssembly.Module) => WebAssembly.Module.exports(module).map(({ name }) => name);
+
+let folder = "";
+
+beforeAll(async () => {
+  folder = await makeTempFolder("kernels");
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+test("what was assembled is kept, made anew where it is damaged, and done without where nothing can be kept", async () => {
+  const path = join(folder, "cache", "kernels.wasm");
+  const first = loops(await assemble(path));
+  expect(first).toEqual(["sumByteRows", "addRows", "stepRows", "backRows"]);
+  const bytes = await readFile(path);
+  expect(loops(new WebAssembly.Module(bytes))).toEqual(first);
+
+  await writeFile(path, bytes.subarray(0, 100));
+  expect(loops(await assemble(path))).toEqual(first);
+  expect(await readFile(path)).toEqual(bytes);
+
+  expect(loops(await assemble(join(path, "not-a-folder", "kernels.wasm")))).toEqual(first);
+});
