@@ -175,7 +175,7 @@ function withHeads(example: Example, labels: DescribedLabels): Example {
 function canGoOn({ header }: Model, labels: DescribedLabels, vectors: WordVectors | null): boolean {
   const theirs = header.heads.map(({ name, labels: own }) => [name, own]);
   const isSame = JSON.stringify(theirs) === JSON.stringify(Object.entries(namesOf(labels)));
-  const isAlike = header.hidden === learner.hidden && header.bits === learner.bits;
+  const isAlike = header.hidden === learner.members * learner.hidden && header.bits === learner.bits;
   return isSame && isAlike && header.vectors?.hash === vectors?.hash;
 }
 

@@ -75,6 +75,53 @@ function gauss(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
+/** A network that is fitted: its weights are laid out as a model's. */
+export interface Fitted {
+  readonly hidden: number;
+  readonly weights: Float32Array;
+  readonly bias: Float32Array;
+  readonly fromWords: Float32Array;
+  readonly fromHidden: Float32Array;
+}
+
+/** One network that says what these say on average: their hidden units stand side by side. */
+export function joinNetworks(members: readonly Network[]): Fitted {
+  const [{ hidden, arrays }] = members as [Network];
+  const all = hidden * members.length;
+  const columns = arrays.bias.length - hidden;
+  const rows = arrays.weights.length / arrays.bias.length;
+  const dimensions = arrays.meaning.length;
+  const joined = {
+    weights: new Float32Array(rows * (all + columns)),
+    bias: new Float32Array(all + columns),
+    fromWords: new Float32Array(dimensions * all),
+    fromHidden: new Float32Array(all * columns),
+  };
+  const share = 1 / members.length;
+  /** Puts a row of units and labels where it belongs. */
+  const put = (from: Float32Array, into: Float32Array, row: number, member: number) => {
+    const [start, end] = [row * (hidden + columns), row * (all + columns)];
+    into.set(from.subarray(start, start + hidden), end + member * hidden);
+    for (let c = 0; c < columns; c += 1) {
+      const at = end + all + c;
+      into[at] = (into[at] as number) + share * (from[start + hidden + c] as number);
+    }
+  };
+  for (const [member, { arrays: own }] of members.entries()) {
+    for (let row = 0; row < rows; row += 1) put(own.weights, joined.weights, row, member);
+    put(own.bias, joined.bias, 0, member);
+    for (let k = 0; k < dimensions; k += 1) {
+      const from = own.fromWords.subarray(k * hidden, (k + 1) * hidden);
+      joined.fromWords.set(from, k * all + member * hidden);
+    }
+    joined.fromHidden.set(
+      own.fromHidden.map((weight) => share * weight),
+      member * hidden * columns,
+    );
+  }
+  return { hidden: all, ...joined };
+}
+
 /** What one step of the weights as bytes is worth for each column, and the rounded weights. */
 export function quantise(weights: Float32Array, width: number): { scales: Float32Array; rounded: Int8Array } {
   const highest = new Float64Array(width);

@@ -3,13 +3,15 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { headLabels } from "../labels.ts";
 import { encodeModel } from "../model.ts";
+import { shippedVectors } from "../word-vectors.ts";
 import { fitTemperature, fitThreshold } from "./calibrate.ts";
 import { groupNearDuplicates } from "./groups.ts";
 import { measure } from "./metrics.ts";
 import { readSamples } from "./samples.ts";
 import { readMapping, readSets } from "./sets.ts";
+import { learner } from "./settings.ts";
 import { trainSmall } from "./small-model.ts";
-import { partOf } from "./train.ts";
+import { partOf, scoreAll } from "./train.ts";
 
 const data = join(import.meta.dirname, "../../../shared/data");
 const samples = readSamples(join(import.meta.dirname, "samples"), 3);
@@ -17,6 +19,22 @@ const samples = readSamples(join(import.meta.dirname, "samples"), 3);
 describe("training", () => {
   test("twice on the same messages gives the same bytes", () => {
     expect(encodeModel(trainSmall()).equals(encodeModel(trainSmall()))).toBe(true);
+  });
+
+  test("of several networks makes one that says what they say on average", () => {
+    const [both, first, second] = [
+      trainSmall({ members: 2 }),
+      trainSmall(),
+      trainSmall({ seed: learner.seed + 1 }),
+    ].map((model) => scoreAll(model, samples.slice(0, 50), shippedVectors()).map(({ logits }) => logits));
+    both?.forEach((logits, text) => {
+      logits.forEach((logit, label) => {
+        const mean = ((first?.[text]?.[label] ?? 0) + (second?.[text]?.[label] ?? 0)) / 2;
+        // Weights are rounded to bytes, those of each model by other steps.
+        expect(Math.abs(logit - mean)).toBeLessThan(0.2);
+      });
+    });
+    expect(first).not.toEqual(second);
   });
 
   test("has messages for each label in each language", () => {

@@ -7,7 +7,7 @@ import type { WordVectors } from "../word-vectors.ts";
 import { fitTemperature, fitThreshold, type Judged } from "./calibrate.ts";
 import type { Example, Part } from "./examples.ts";
 import { type FitOptions, fit, type Point, type Vector } from "./fit.ts";
-import { createNetwork, type Network, quantise } from "./network.ts";
+import { createNetwork, type Fitted, joinNetworks, type Network, quantise } from "./network.ts";
 import { hashText } from "./random.ts";
 
 export interface TrainOptions extends Omit<FitOptions, "epochs"> {
@@ -17,7 +17,10 @@ export interface TrainOptions extends Omit<FitOptions, "epochs"> {
   readonly labels: Readonly<Record<string, readonly string[]>>;
   readonly bits: number;
   readonly stemBits: number;
+  /** Hidden units of each member. */
   readonly hidden: number;
+  /** So many networks are fitted, from one seed after the other, and answer together (default 1). */
+  readonly members?: number;
   /** Default: see `epochsFor`. */
   readonly epochs?: number;
   /** A feature that fewer texts have gets no weights. Default: 2, and 1 where there are few texts. */
@@ -65,17 +68,23 @@ export function epochsFor(texts: number): number {
  * @throws Error where an example has a label that is not among those of its head
  */
 export function train(examples: readonly Example[], options: TrainOptions): Model {
-  const { hidden, vectors, labels } = options;
+  const { vectors, labels, start } = options;
   const read = readTexts(examples, options);
   const leastTexts = options.leastTexts ?? (examples.length < fewTexts ? 1 : 2);
-  const kept = bucketsOf(read.vectors, 2 ** options.bits, leastTexts, options.start);
+  const kept = bucketsOf(read.vectors, 2 ** options.bits, leastTexts, start);
   const points = examples.map((example, at) => pointOf(example, labels, read.vectors[at] as Raw, kept.rowOf));
   const heads = Object.values(labels).map((names) => names.length);
   const dimensions = vectors?.dimensions ?? 0;
-  const network = createNetwork(kept.buckets.length, heads, { hidden, dimensions, seed: options.seed });
-  if (options.start) resume(network, kept.rowOf, options.start);
-  fit(network, points, { ...options, epochs: options.epochs ?? epochsFor(points.length) });
-  return toModel(network, kept.buckets, read.stems, hashExamples(examples), options);
+  const epochs = options.epochs ?? epochsFor(points.length);
+  const hidden = start?.header.hidden ?? options.hidden;
+  const networks = Array.from({ length: start ? 1 : (options.members ?? 1) }, (_, member) => {
+    const seed = options.seed + member;
+    const network = createNetwork(kept.buckets.length, heads, { hidden, dimensions, seed });
+    if (start) resume(network, kept.rowOf, start);
+    fit(network, points, { ...options, epochs, seed });
+    return network;
+  });
+  return toModel(joinNetworks(networks), kept.buckets, read.stems, hashExamples(examples), options);
 }
 
 interface Raw {
@@ -118,7 +127,7 @@ function bucketsOf(vectors: readonly Raw[], count: number, leastTexts: number, s
   return { buckets: Int32Array.from(buckets), rowOf };
 }
 
-/** Takes over what a model has learnt, as far as bytes have kept it. Its labels and its numbers of units must be the same. */
+/** Takes over what a model has learnt, as far as bytes have kept it. Its labels must be the same. */
 function resume(network: Network, rowOf: Int32Array, start: Model): void {
   const { weights, bias, fromWords, fromHidden } = network.arrays;
   const width = bias.length;
@@ -153,17 +162,16 @@ function pointOf(example: Example, labels: TrainOptions["labels"], raw: Raw, row
 }
 
 function toModel(
-  network: Network,
+  { hidden, weights, bias, fromWords, fromHidden }: Fitted,
   buckets: Int32Array,
   stems: Uint8Array,
   dataHash: string,
   options: TrainOptions,
 ): Model {
-  const { name, version, languages, bits, stemBits, hidden, vectors, start } = options;
+  const { name, version, languages, bits, stemBits, vectors, start } = options;
   start?.stems.forEach((byte, at) => {
     stems[at] = (stems[at] as number) | byte;
   });
-  const { weights, bias, fromWords, fromHidden } = network.arrays;
   const { scales, rounded } = quantise(weights, bias.length);
   const heads = Object.entries(options.labels).map(
     ([name, labels]): ModelHead => ({ name, labels: [...labels], temperature: 1, threshold: 0, blend: 0 }),
@@ -174,9 +182,7 @@ function toModel(
       ...{ rows: buckets.length, hidden, familiarity: [], bodyHash: "", heads },
       vectors: vectors && { hash: vectors.hash, dimensions: vectors.dimensions },
     },
-    ...{ buckets, weights: rounded, scales, stems },
-    // Copied, or all of the network would be kept with them.
-    ...{ bias: bias.slice(), fromWords: fromWords.slice(), fromHidden: fromHidden.slice() },
+    ...{ buckets, weights: rounded, scales, bias, fromWords, fromHidden, stems },
   };
 }
 
