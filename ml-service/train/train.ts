@@ -87,6 +87,7 @@ export function train(examples: readonly Example[], options: TrainOptions): Mode
   return toModel(joinNetworks(networks), kept.buckets, read.stems, hashExamples(examples), options);
 }
 
+/** What a text has, by buckets; its arrays become those of a `Vector`. */
 interface Raw {
   readonly indices: Int32Array;
   readonly values: Float32Array;
@@ -152,13 +153,20 @@ function pointOf(example: Example, labels: TrainOptions["labels"], raw: Raw, row
     }
     return at;
   });
-  const has = Array.from(raw.indices, (bucket) => (rowOf[bucket] as number) >= 0);
-  const vector: Vector = {
-    indices: raw.indices.filter((_, at) => has[at]).map((bucket) => rowOf[bucket] as number),
-    values: raw.values.filter((_, at) => has[at]),
-    meaning: raw.meaning,
-  };
-  return { vector, labels: Int16Array.from(right), weight: example.weight };
+  return { vector: toRows(raw, rowOf), labels: Int16Array.from(right), weight: example.weight };
+}
+
+/** Puts rows in the place of buckets, and leaves out those without one. In the same arrays: of many texts, a copy would be gigabytes. */
+function toRows({ indices, values, meaning }: Raw, rowOf: Int32Array): Vector {
+  let count = 0;
+  for (let at = 0; at < indices.length; at += 1) {
+    const row = rowOf[indices[at] as number] as number;
+    if (row < 0) continue;
+    indices[count] = row;
+    values[count] = values[at] as number;
+    count += 1;
+  }
+  return { indices: indices.subarray(0, count), values: values.subarray(0, count), meaning };
 }
 
 function toModel(
