@@ -97,6 +97,8 @@ export function joinVectors(
     reads: (text) => find(text) !== undefined,
     dimensions: words.dimensions + dimensions,
     hash: `${words.hash}+${identity}`,
+    wordsOf: words.wordsOf,
+    embedWords: words.embedWords,
     embed(features: Features, into: Float32Array, text: string) {
       words.embed(features, into.subarray(0, words.dimensions), text);
       const vector = find(text);

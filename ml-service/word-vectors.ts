@@ -21,6 +21,10 @@ export interface WordVectors {
    * @param text the text, normalised
    */
   embed(features: Features, into: Float32Array, text: string): void;
+  /** Those of a text's words that are known, as `embedWords` takes them. */
+  wordsOf(features: Features): Int32Array;
+  /** Does for the first `count` of these words what `embed` does for all of a text, and leaves alone what is not theirs. */
+  embedWords(words: Int32Array, count: number, into: Float32Array): void;
   /** Whether all is there that a normalised text's vector is made of. Where it is missing, always. */
   reads?(text: string): boolean;
 }
@@ -65,6 +69,18 @@ export function decodeVectors(bytes: Buffer, origin: string): WordVectors {
   rows.set(bytes.subarray(preamble + count * 8));
   const known = { count: 0, rows: places, values };
   const find = createFinder(hashes);
+  const know = (row: number) => {
+    places[known.count] = row * dimensions;
+    values[known.count++] = scales[row] as number;
+  };
+  /** The mean of the known words. */
+  const average = (into: Float32Array) => {
+    kernels.sumByteRows(rows, known, dimensions, sums);
+    let squares = 0;
+    for (let k = 0; k < dimensions; k += 1) squares += (sums[k] as number) * (sums[k] as number);
+    const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+    for (let k = 0; k < dimensions; k += 1) into[k] = (sums[k] as number) * factor;
+  };
   return {
     dimensions,
     hash: createHash("sha256").update(bytes).digest("hex").slice(0, 16),
@@ -72,15 +88,19 @@ export function decodeVectors(bytes: Buffer, origin: string): WordVectors {
       known.count = 0;
       for (let at = 0; at < wordCount; at += 1) {
         const row = find(words[at] as number);
-        if (row < 0) continue;
-        places[known.count] = row * dimensions;
-        values[known.count++] = scales[row] as number;
+        if (row >= 0) know(row);
       }
-      kernels.sumByteRows(rows, known, dimensions, sums);
-      let squares = 0;
-      for (let k = 0; k < dimensions; k += 1) squares += (sums[k] as number) * (sums[k] as number);
-      const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
-      for (let k = 0; k < dimensions; k += 1) into[k] = (sums[k] as number) * factor;
+      average(into);
+    },
+    wordsOf: ({ words, wordCount }) =>
+      words
+        .slice(0, wordCount)
+        .map(find)
+        .filter((row) => row >= 0),
+    embedWords(words, count, into) {
+      known.count = 0;
+      for (let at = 0; at < count; at += 1) know(words[at] as number);
+      average(into);
     },
   };
 }

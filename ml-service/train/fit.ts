@@ -2,7 +2,9 @@
  * Fits the network of a model: "wide and deep" (Cheng et al. 2016), linear weights of each feature beside a layer of hidden units
  * that also see what words mean. The wide part knows exact words, the deep one what is alike.
  */
+import { maxTextLength } from "../features.ts";
 import { softmax } from "../score.ts";
+import type { WordVectors } from "../word-vectors.ts";
 import type { Network } from "./network.ts";
 import { createRandom, type Random, shuffle } from "./random.ts";
 
@@ -13,6 +15,8 @@ export interface Vector {
   readonly values: Float32Array;
   /** The mean of its words' vectors; of no entries where the model has none. */
   readonly meaning: Float32Array;
+  /** Of those words that are known; see `WordVectors`. */
+  readonly words: Int32Array;
 }
 
 export interface Point {
@@ -31,6 +35,9 @@ export interface FitOptions {
   /** Share of the features that are left out at each look at a text: no single one may decide. */
   readonly featureDropout: number;
   readonly hiddenDropout: number;
+  /** Share of the words that are left out of the mean of their vectors. */
+  readonly wordDropout: number;
+  readonly vectors: Pick<WordVectors, "embedWords"> | null;
   /** Whether rare labels count more, by the root of how rare they are: half way between frequency and equality. */
   readonly balance: boolean;
 }
@@ -65,12 +72,14 @@ function createStep(network: Network, options: FitOptions): Step {
   const on = { count: 0, rows: arrays.on, values: arrays.onValues };
   const labelSlopes = slopes.subarray(hidden);
   const logits = heads.map((labels) => new Float64Array(labels));
+  const understand = createMeaning(meaning);
 
   return (point, pace, balance, random) => {
     kept.count = drop(arrays, point.vector, options.featureDropout, random);
-    on.count = forward(network, kept.count, point.vector.meaning, options.hiddenDropout, random);
+    understand(point.vector, options, random);
+    on.count = forward(network, kept.count, options.hiddenDropout, random);
     if (!compare(network, point, balance, logits)) return;
-    const [rate, wideRate] = [pace * options.deepRate, pace * options.wideRate];
+    const rate = pace * options.deepRate;
     const wide = meanSquare(labelSlopes);
     const unitPace = { squares: arrays.unitSquares, mean: wide, rate };
     kernels.backRows(fromHidden, on, labelSlopes, arrays.onSlopes, unitPace);
@@ -78,15 +87,13 @@ function createStep(network: Network, options: FitOptions): Step {
       const slope = (arrays.onSlopes[at] as number) / (1 - options.hiddenDropout);
       slopes[on.rows[at] as number] = slope;
     }
-    const mean = meanSquare(slopes.subarray(0, hidden));
-    kernels.stepRows(weights, width, kept, slopes, 0, hidden, { squares: arrays.deepSquares, mean, rate });
-    const widePace = { squares: arrays.wideSquares, mean: wide, rate: wideRate };
+    const deep = { mean: meanSquare(slopes.subarray(0, hidden)), rate };
+    const deepPace = { ...deep, squares: arrays.deepSquares };
+    kernels.stepRows(weights, width, kept, slopes, 0, hidden, deepPace);
+    const widePace = { squares: arrays.wideSquares, mean: wide, rate: pace * options.wideRate };
     kernels.stepRows(weights, width, kept, slopes, hidden, width, widePace);
-    kernels.stepRows(fromWords, hidden, words, slopes, 0, hidden, {
-      squares: arrays.wordSquares,
-      mean,
-      rate,
-    });
+    const wordPace = { ...deep, squares: arrays.wordSquares };
+    kernels.stepRows(fromWords, hidden, words, slopes, 0, hidden, wordPace);
     stepBias(arrays, rate);
   };
 }
@@ -109,11 +116,26 @@ function drop(
   return count;
 }
 
+/** Makes a function that says what a text means by some of its words. @param into receives it */
+function createMeaning(into: Float32Array) {
+  const chosen = new Int32Array(maxTextLength);
+  return ({ words, meaning }: Vector, { wordDropout, vectors }: FitOptions, random: Random): void => {
+    into.set(meaning);
+    if (wordDropout === 0 || !vectors || words.length === 0) return;
+    let count = 0;
+    for (let at = 0; at < words.length; at += 1) {
+      if (random() >= wordDropout) chosen[count++] = words[at] as number;
+    }
+    // One at least: without any a text would mean nothing.
+    if (count === 0) chosen[count++] = words[Math.floor(random() * words.length)] as number;
+    vectors.embedWords(chosen, count, into);
+  };
+}
+
 /** @returns how many units are on: all others have nothing to learn from this text */
 function forward(
   { arrays, kernels, hidden }: Network,
   features: number,
-  meaning: Float32Array,
   dropout: number,
   random: Random,
 ): number {
@@ -122,8 +144,7 @@ function forward(
   sums.set(arrays.bias);
   const kept = { count: features, rows: arrays.keptPlaces, values: arrays.keptValues };
   kernels.addRows(arrays.weights, kept, sums.length, sums);
-  arrays.meaning.set(meaning);
-  const words = { count: meaning.length, rows: arrays.meaningPlaces, values: arrays.meaning };
+  const words = { count: arrays.meaning.length, rows: arrays.meaningPlaces, values: arrays.meaning };
   kernels.addRows(arrays.fromWords, words, hidden, sums);
   let count = 0;
   for (let unit = 0; unit < hidden; unit += 1) {

@@ -17,6 +17,7 @@ export const learner = {
   wideRate: 0.1,
   featureDropout: 0.5,
   hiddenDropout: 0.2,
+  wordDropout: 0.4,
   balance: false,
 } as const;
 

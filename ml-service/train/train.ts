@@ -10,7 +10,7 @@ import { type FitOptions, fit, type Point, type Vector } from "./fit.ts";
 import { createNetwork, type Fitted, joinNetworks, type Network, quantise } from "./network.ts";
 import { hashText } from "./random.ts";
 
-export interface TrainOptions extends Omit<FitOptions, "epochs"> {
+export interface TrainOptions extends Omit<FitOptions, "epochs" | "vectors"> {
   readonly name: string;
   readonly version: string;
   /** The heads and their labels, in the order in which the model keeps them. */
@@ -92,6 +92,7 @@ interface Raw {
   readonly indices: Int32Array;
   readonly values: Float32Array;
   readonly meaning: Float32Array;
+  readonly words: Int32Array;
 }
 
 function readTexts(examples: readonly Example[], { bits, stemBits, vectors }: TrainOptions) {
@@ -106,7 +107,8 @@ function readTexts(examples: readonly Example[], { bits, stemBits, vectors }: Tr
     }
     const meaning = new Float32Array(vectors?.dimensions ?? 0);
     vectors?.embed(features, meaning, normal);
-    return { ...copyFeatures(features), meaning };
+    const words = vectors?.wordsOf(features) ?? new Int32Array();
+    return { ...copyFeatures(features), meaning, words };
   });
   return { vectors: raw, stems };
 }
@@ -157,7 +159,7 @@ function pointOf(example: Example, labels: TrainOptions["labels"], raw: Raw, row
 }
 
 /** Puts rows in the place of buckets, and leaves out those without one. In the same arrays: of many texts, a copy would be gigabytes. */
-function toRows({ indices, values, meaning }: Raw, rowOf: Int32Array): Vector {
+function toRows({ indices, values, ...others }: Raw, rowOf: Int32Array): Vector {
   let count = 0;
   for (let at = 0; at < indices.length; at += 1) {
     const row = rowOf[indices[at] as number] as number;
@@ -166,7 +168,7 @@ function toRows({ indices, values, meaning }: Raw, rowOf: Int32Array): Vector {
     values[count] = values[at] as number;
     count += 1;
   }
-  return { indices: indices.subarray(0, count), values: values.subarray(0, count), meaning };
+  return { indices: indices.subarray(0, count), values: values.subarray(0, count), ...others };
 }
 
 function toModel(
