@@ -153,8 +153,9 @@ async function createServices(parts: Parts, core: Core): Promise<void> {
     const of = { drafterOf, labellerOf: labellers.of };
     const own = { log: logFor("pipeline"), policy: { attempts, firstRetryMs }, options, nodes, ...of };
     broker.createService(pipelineService({ db, queue, directory, metrics, ...own }));
-    const { nightlyHour } = hub.classifier;
-    const learning = { objects: openObjects(config.stateDir), nightlyHour, log: logFor("learning") };
+    const { nightlyHour, mostLessons } = hub.classifier;
+    const objects = openObjects(config.stateDir);
+    const learning = { objects, nightlyHour, mostLessons, log: logFor("learning") };
     broker.createService(learningService({ db, directory, nodes, metrics, ...learning }));
   }
   if (roles.includes("api")) broker.createService(historyService({ db, blobs, instances }));

@@ -172,6 +172,14 @@ export const hubSchema = z.strictObject({
         .describe(
           "The hour, by this machine's clock, in which the classifier learns all corrections anew. What is learnt from them at once does not wait for it.",
         ),
+      mostLessons: z
+        .int()
+        .min(1_000)
+        .max(1_000_000)
+        .default(50_000)
+        .describe(
+          "Of so many tickets of a company, those corrected last, its model learns. To learn 50,000 of 600 letters anew takes 80 seconds of one core and up to 1.1 GB of memory.",
+        ),
     })
     .prefault({}),
   log: z

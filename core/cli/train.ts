@@ -45,7 +45,8 @@ async function trainOne(
   const company = findCompany(directory.all(), id);
   const train = await open(config);
   const log = logFor("learning");
-  const parts = { db, objects: openObjects(config.stateDir), train, log, metrics: noMetrics };
+  const { mostLessons } = config.hub.classifier;
+  const parts = { db, objects: openObjects(config.stateDir), mostLessons, train, log, metrics: noMetrics };
   const teaching = { company, reason: full ? "manual" : "correction", actor: "operator" } as const;
   let told: Told = { text: "it is being trained for at this moment: try again", code: 1 };
   await withLease({ db, log, node: newId() }, leaseOf(company.id), signal, async (held) => {

@@ -1,4 +1,4 @@
-/** Data sets: a company's lessons as one object, named by its content. */
+/** Data sets: a company's newest lessons as one object, named by its content. */
 import { createHash } from "node:crypto";
 import type { Lesson as TrainLesson } from "../../ml-service/train-schema.ts";
 import type { Objects } from "../blobs/objects.ts";
@@ -15,14 +15,14 @@ export interface Dataset {
   /** In the object store: JSON lines, oldest first. */
   key: string;
   lessons: number;
-  /** The corrections that it holds and that had not been learnt from this far. */
+  /** The corrections that had not been learnt from this far, those of older tickets than it holds among them. */
   fresh: string[];
 }
 
 const toLine = (lesson: Lesson) => `${JSON.stringify(lesson satisfies TrainLesson)}\n`;
 
 /** Reads all as it is at one moment, so that what comes in meanwhile counts as not learnt. */
-function readAll(db: Database, company: string, far: Learnt, signal: AbortSignal) {
+function readAll(db: Database, company: string, most: number, far: Learnt, signal: AbortSignal) {
   return db.transaction(async (runner) => {
     await freeze(runner);
     const fresh = await listUnlearnt(runner, company, far);
@@ -36,7 +36,7 @@ function readAll(db: Database, company: string, far: Learnt, signal: AbortSignal
       chunks.push(chunk);
       lines = "";
     };
-    for await (const lesson of readLessons(runner, company)) {
+    for await (const lesson of readLessons(runner, company, most)) {
       signal.throwIfAborted();
       lines += toLine(lesson);
       lessons++;
@@ -48,17 +48,17 @@ function readAll(db: Database, company: string, far: Learnt, signal: AbortSignal
 }
 
 /**
- * Writes a company's lessons as `datasets/<company>/<SHA-256>.jsonl`, which is stored once, and removes older data sets of the company
- * but for the last five. The object is put together in memory. Only for the holder of the company's lease.
+ * Writes a company's lessons, of more than `mostLessons` the newest, as `datasets/<company>/<SHA-256>.jsonl`, which is stored once, and
+ * removes older data sets of the company but for the last five. The object is put together in memory. Only for the holder of the company's lease.
  * @throws what the database and the store of objects throw, or the signal's reason
  */
 export async function writeDataset(
-  { db, objects }: { db: Database; objects: Objects },
+  { db, objects, mostLessons }: { db: Database; objects: Objects; mostLessons: number },
   company: string,
   far: Learnt,
   signal: AbortSignal,
 ): Promise<Dataset> {
-  const { fresh, lessons, sha256, chunks } = await readAll(db, company, far, signal);
+  const { fresh, lessons, sha256, chunks } = await readAll(db, company, mostLessons, far, signal);
   const folder = `datasets/${company}`;
   const keyOf = (digest: string) => `${folder}/${digest}.jsonl`;
   const key = keyOf(sha256);

@@ -64,6 +64,17 @@ test("labels are told from others by their names and what they are said to be, n
   expect(new Set([...digests, digestOf({}), digestOf({ type: { cards, loans } })]).size).toBe(5);
 });
 
+test("of very many lessons the newest are learnt from, and the others count as learnt", async () => {
+  const teaching = await makeTeaching();
+  const { parts, store, requests } = teaching;
+  await storeLessons(store.db, 30);
+  const few = { ...teaching, parts: { ...parts, mostLessons: 25 } };
+  await run(few, "nightly");
+  const lessons = await readDataset(parts.objects, requests[0]?.dataset ?? "");
+  expect(lessons.map(({ text }) => text)).toEqual(Array.from({ length: 25 }, (_, i) => `Text ${i + 5}`));
+  expect(await listUnlearnt(store.db, "acme", learnt.anew)).toEqual([]);
+});
+
 test("what is corrected while a training goes on is left for the next one", async () => {
   const teaching = await makeTeaching(async () => {
     await correct(teaching.store.db, "t", { type: "question" });

@@ -24,6 +24,8 @@ const retry = { firstMs: 10_000, maxMs: 3_600_000 };
 export interface TeachParts {
   db: Database;
   objects: Objects;
+  /** Of so many tickets, those corrected last, a company's model learns; older ones count as learnt. */
+  mostLessons: number;
   /** Trains: `classifier.train`, wherever it runs, which may not heed the signal. Its answer is checked here. */
   train(request: TrainRequest, signal: AbortSignal): Promise<unknown>;
   log: Log;

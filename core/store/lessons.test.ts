@@ -4,9 +4,9 @@ import { openTestStore } from "../testing/store.ts";
 import type { Runner } from "./database.ts";
 import { freeze, type Lesson, learnt, listUnlearnt, markLearnt, readLessons } from "./lessons.ts";
 
-async function lessonsOf(runner: Runner, company = "acme"): Promise<Lesson[]> {
+async function lessonsOf(runner: Runner, company = "acme", most?: number): Promise<Lesson[]> {
   const lessons: Lesson[] = [];
-  for await (const lesson of readLessons(runner, company)) lessons.push(lesson);
+  for await (const lesson of readLessons(runner, company, most)) lessons.push(lesson);
   return lessons;
 }
 const at = (minute: number) => new Date(Date.UTC(2026, 10, 28, 10, minute)).toISOString();
@@ -100,6 +100,10 @@ test("many lessons come oldest first, each once, whatever is corrected while the
   expect(lessons.map(({ at }) => at)).toEqual(lessons.map(({ at }) => at).sort());
   expect(new Set(lessons.map(({ ticket }) => ticket)).size).toBe(1_200);
   expect(lessons).toHaveLength(1_200);
+
+  const all = await lessonsOf(db);
+  for (const most of [0, 1, 700, 1_199, 1_200, 5_000])
+    expect(await lessonsOf(db, "acme", most)).toEqual(all.slice(Math.max(0, 1_200 - most)));
 });
 
 test("what has been learnt from is remembered, and never less of it than before", async () => {

@@ -45,6 +45,15 @@ const page = `
   )
   ORDER BY c.at, c.id LIMIT ${pageLength}`;
 
+// The one before the newest so many: found along the index from its end, without a look at any text.
+const before = `
+  SELECT c.id, c.at::text AS place FROM corrections c
+  WHERE c.company = $1 AND NOT EXISTS (
+    SELECT 1 FROM corrections n
+    WHERE n.company = c.company AND n.ticket_id = c.ticket_id AND (n.at, n.id) > (c.at, c.id)
+  )
+  ORDER BY c.at DESC, c.id DESC OFFSET $2 LIMIT 1`;
+
 interface PageRow extends Omit<Lesson, "text" | "labels"> {
   /** With all its digits, of which a Date would lose some. */
   place: string;
@@ -63,10 +72,18 @@ export async function freeze(runner: Runner): Promise<void> {
  * The lessons of a company, in the order in which their newest labels were chosen: one for each ticket that has corrections and a
  * customer's message that is not automatic. They are read page by page; where corrections come in meanwhile, a ticket may show up
  * twice, unless the runner is a frozen transaction.
+ * @param most of the tickets with corrections, only so many are read: those whose labels were chosen last
  */
-export async function* readLessons(runner: Runner, company: string): AsyncGenerator<Lesson> {
+export async function* readLessons(runner: Runner, company: string, most?: number): AsyncGenerator<Lesson> {
   let place = "-infinity";
   let id = "00000000-0000-0000-0000-000000000000";
+  if (most !== undefined) {
+    const [last] = await runner.query<{ place: string; id: string }>("place-of-lessons", before, [
+      company,
+      most,
+    ]);
+    if (last) ({ place, id } = last);
+  }
   for (;;) {
     const rows = await runner.query<PageRow & Record<string, unknown>>("read-lessons", page, [
       company,

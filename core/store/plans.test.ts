@@ -107,6 +107,7 @@ const queries: Record<string, (db: Database) => Promise<unknown>> = {
   "a conversation": (db) => readConversation(db, "company-3", "api", "t3", null),
   "what is new in a conversation": (db) => readConversation(db, "company-3", "api", "t3", ids[0] ?? ""),
   "a page of lessons": (db) => readLessons(db, "company-3").next(),
+  "the newest lessons": (db) => readLessons(db, "company-3", 2).next(),
   "what is not learnt yet": (db) => listUnlearnt(db, "company-3", learnt.anew),
   "whose training is due": (db) =>
     listDueTrainings(db, [{ company: "company-3", night: ids[0] ?? "", labels: "a" }], 20),

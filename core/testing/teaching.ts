@@ -46,6 +46,7 @@ export async function makeTeaching(
   const parts: TeachParts = {
     db: store.db,
     objects: createFileObjects(dir),
+    mostLessons: 1_000,
     train(request) {
       requests.push(request);
       return train(requests.length);
