@@ -12,7 +12,7 @@ export const classifierParts = ["speed", "splits", "few", "corrections", "shippe
 export type ClassifierPart = (typeof classifierParts)[number];
 
 export interface ClassifierOptions {
-  /** All but the ablation by default, which takes longer than all others together. */
+  /** Default: all. */
   only?: readonly ClassifierPart[] | undefined;
   /** The folder of the data sets. Default: `../shared/data` beside the project. */
   data?: string | undefined;
@@ -40,7 +40,7 @@ const measurements: Record<ClassifierPart, (run: Run) => Iterable<Figure> | Prom
 
 /** @returns the figures of the parts asked for; sets that are missing are named on stderr, and left out */
 export async function benchClassifier({
-  only = classifierParts.filter((part) => part !== "ablation"),
+  only = classifierParts,
   data = join(import.meta.dirname, "../../shared/data"),
   part = "test",
 }: ClassifierOptions = {}): Promise<Figure[]> {

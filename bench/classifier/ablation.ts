@@ -10,6 +10,7 @@ const variants: Readonly<Record<string, Settings>> = {
   "n-grams alone, no hidden units": { ...usual, hidden: 0, members: 1, vectors: null },
   "without word vectors": { ...usual, vectors: null },
   "without dropout": { ...usual, featureDropout: 0, hiddenDropout: 0, wordDropout: 0 },
+  "with all words in their mean": { ...usual, wordDropout: 0 },
   "one network of 64 hidden units": { ...usual, members: 1 },
   "one of 192": { ...usual, hidden: 192, members: 1 },
   "two of 64": { ...usual, members: 2 },
