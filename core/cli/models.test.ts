@@ -1,9 +1,9 @@
 /** Models on the command line: listed, put in force, tried, gone back from. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openRegistry } from "../../classifier-parts.ts";
 import type { Registry } from "../../ml-service/registry/registry.ts";
 import { modelOf } from "../../ml-service/registry/testing.ts";
+import { openRegistry } from "../parts/classifier.ts";
 import { makeHubProject, runDeskwire, type TestProject } from "../testing/hub.ts";
 import { type ModelsOptions, models } from "./models.ts";
 

@@ -1,6 +1,5 @@
 /** deskwire models: a company's own models with their figures; puts one in force, tries one, or goes back. */
 
-import { openRegistry } from "../../classifier-parts.ts";
 import type { Manifest } from "../../ml-service/registry/manifest.ts";
 import type { ListedVersion, Registry } from "../../ml-service/registry/registry.ts";
 import { RegistryError } from "../../ml-service/registry/registry-error.ts";
@@ -8,6 +7,7 @@ import type { ModelState } from "../../ml-service/registry/state.ts";
 import { ConnectorError } from "../../plugins/contract/errors.ts";
 import { BlobError } from "../blobs/blobs.ts";
 import { onOneLine } from "../lib/log.ts";
+import { openRegistry } from "../parts/classifier.ts";
 import { projectConfig } from "./project.ts";
 
 export interface ModelsOptions {

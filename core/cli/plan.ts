@@ -1,6 +1,5 @@
 /** deskwire plan: what a connector would bring in and what the hub would make of it, before it is enabled. Writes nothing. */
 
-import { openClassifier } from "../../classifier-parts.ts";
 import { createCompanyDirectory } from "../../config/directory.ts";
 import type { Company, ConnectorInstance, LoadedConfig } from "../../config/types.ts";
 import { labels } from "../../ml-service/labels.ts";
@@ -19,6 +18,7 @@ import { untilAborted } from "../lib/abort.ts";
 import { createBreakers } from "../lib/breakers.ts";
 import { createLog, type LogFor } from "../lib/log.ts";
 import { asksLlm } from "../llm/drafter.ts";
+import { openClassifier } from "../parts/classifier.ts";
 import { createDrafters } from "../pipeline/drafters.ts";
 import { createLabellers } from "../pipeline/labellers.ts";
 import { createLlmLabels, type LlmUse, openHeads } from "../pipeline/llm-labels.ts";

@@ -1,6 +1,5 @@
 /** deskwire train: a company's classifier learns from its agents' corrections at once. */
 
-import { openObjects, openTrainer } from "../../classifier-parts.ts";
 import type { TrainResponse } from "../../ml-service/train-schema.ts";
 import { describeError } from "../../plugins/contract/errors.ts";
 import { teach } from "../learning/teach.ts";
@@ -8,6 +7,7 @@ import { leaseOf } from "../learning/teacher.ts";
 import { newId } from "../lib/ids.ts";
 import { onOneLine } from "../lib/log.ts";
 import { noMetrics } from "../lib/metrics.ts";
+import { openObjects, openTrainer } from "../parts/classifier.ts";
 import { withLease } from "../store/with-lease.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { type OpenProject, openProject } from "./open-project.ts";

@@ -41,8 +41,9 @@ const refused: Record<string, string> = {
   "core/hosting/connector.ts": "../../connectors/api/index.ts",
   "core/services/up.ts": "../cli/start.ts",
   "core/services/root.ts": "../../moleculer.config.ts",
-  "core/learning/parts.ts": "../../classifier-parts.ts",
-  "ml-service/parts.ts": "../classifier-parts.ts",
+  "core/learning/parts.ts": "../parts/classifier.ts",
+  "core/parts/up.ts": "../services/health.ts",
+  "ml-service/parts.ts": "../core/parts/classifier.ts",
 };
 
 const allowed: Record<string, string> = {

@@ -1,13 +1,13 @@
 /** What is opened of the classifier: its objects, registry and encoder for a node, and all of it without a broker for commands. */
 import { join } from "node:path";
-import type { Company, LoadedConfig } from "./config/types.ts";
-import { createFileObjects } from "./core/blobs/file-objects.ts";
-import type { Objects } from "./core/blobs/objects.ts";
-import { version } from "./core/lib/version.ts";
-import type { ClassifyItem, ClassifyResponse } from "./ml-service/classify-schema.ts";
-import type { Registry } from "./ml-service/registry/registry.ts";
-import type { TrainRequest, TrainResponse } from "./ml-service/train-schema.ts";
-import { ConnectorError } from "./plugins/contract/errors.ts";
+import type { Company, LoadedConfig } from "../../config/types.ts";
+import type { ClassifyItem, ClassifyResponse } from "../../ml-service/classify-schema.ts";
+import type { Registry } from "../../ml-service/registry/registry.ts";
+import type { TrainRequest, TrainResponse } from "../../ml-service/train-schema.ts";
+import { ConnectorError } from "../../plugins/contract/errors.ts";
+import { createFileObjects } from "../blobs/file-objects.ts";
+import type { Objects } from "../blobs/objects.ts";
+import { version } from "../lib/version.ts";
 
 /**
  * What opens the encoder of the config, if there is one.
@@ -18,9 +18,9 @@ export function encoderOf({ hub }: Pick<LoadedConfig, "hub">) {
   if (!config) return undefined;
   const { model, tokenizer, batchTokens, waitMs, queue, ...rest } = config;
   return async () => {
-    const { createEncoder } = await import("./ml-service/encoder/encoder.ts");
-    const { EncoderConfigError } = await import("./ml-service/encoder/config-error.ts");
-    const { identityOf } = await import("./ml-service/encoder/identity.ts");
+    const { createEncoder } = await import("../../ml-service/encoder/encoder.ts");
+    const { EncoderConfigError } = await import("../../ml-service/encoder/config-error.ts");
+    const { identityOf } = await import("../../ml-service/encoder/identity.ts");
     const batch = { tokens: batchTokens, waitMs, queue };
     const options = { modelPath: model, tokenizerPath: tokenizer, ...rest, batch };
     try {
@@ -39,8 +39,8 @@ async function openMeaning(config: Pick<LoadedConfig, "hub">) {
   const opened = await encoderOf(config)?.();
   const none = { meaning: null, close: async () => undefined };
   if (!opened) return none;
-  const { createMeaning } = await import("./ml-service/meaning.ts");
-  const { shippedVectors } = await import("./ml-service/word-vectors.ts");
+  const { createMeaning } = await import("../../ml-service/meaning.ts");
+  const { shippedVectors } = await import("../../ml-service/word-vectors.ts");
   const { encoder, identity } = opened;
   const meaning = createMeaning(shippedVectors(), encoder, identity, () => undefined);
   return { meaning, close: () => encoder.close() };
@@ -51,7 +51,7 @@ export async function openClassifier(
   company: Company,
   config: Pick<LoadedConfig, "hub" | "stateDir">,
 ): Promise<{ classify(items: ClassifyItem[]): Promise<ClassifyResponse>; close(): Promise<void> }> {
-  const { openCompanyClassifier } = await import("./ml-service/company/open-classifier.ts");
+  const { openCompanyClassifier } = await import("../../ml-service/company/open-classifier.ts");
   const registry = await openRegistry(config.stateDir);
   const { meaning, close } = await openMeaning(config);
   const classify = await openCompanyClassifier(company.id, company.classifier, registry, meaning);
@@ -65,7 +65,7 @@ export function openObjects(stateDir: string): Objects {
 
 /** The registry of companies' own models, in the state folder. */
 export async function openRegistry(stateDir: string): Promise<Registry> {
-  const { createRegistry } = await import("./ml-service/registry/registry.ts");
+  const { createRegistry } = await import("../../ml-service/registry/registry.ts");
   return createRegistry(openObjects(stateDir), { coreVersion: version, now: () => new Date() });
 }
 
@@ -73,8 +73,8 @@ export async function openRegistry(stateDir: string): Promise<Registry> {
 export async function openTrainer(
   config: Pick<LoadedConfig, "hub" | "stateDir">,
 ): Promise<(request: TrainRequest, signal?: AbortSignal) => Promise<TrainResponse>> {
-  const { createTrainer } = await import("./ml-service/company/train-company.ts");
-  const { defaultModelPath } = await import("./ml-service/classifier.service.ts");
+  const { createTrainer } = await import("../../ml-service/company/train-company.ts");
+  const { defaultModelPath } = await import("../../ml-service/classifier.service.ts");
   const { stateDir } = config;
   const parts = { registry: await openRegistry(stateDir), objects: openObjects(stateDir), defaultModelPath };
   return async (request, signal) => {
