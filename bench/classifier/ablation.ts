@@ -11,12 +11,12 @@ const variants: Readonly<Record<string, Settings>> = {
   "without word vectors": { ...usual, vectors: null },
   "without dropout": { ...usual, featureDropout: 0, hiddenDropout: 0, wordDropout: 0 },
   "with all words in their mean": { ...usual, wordDropout: 0 },
-  "one network of 64 hidden units": { ...usual, members: 1 },
-  "one of 192": { ...usual, hidden: 192, members: 1 },
-  "two of 64": { ...usual, members: 2 },
-  "as it is, three of 64": usual,
-  "five of 64": { ...usual, members: 5 },
-  "three of 128": { ...usual, hidden: 128 },
+  "one network": { ...usual, members: 1 },
+  "one of 384 hidden units": { ...usual, hidden: 384, members: 1 },
+  "two networks": { ...usual, members: 2 },
+  "three of 64 hidden units": { ...usual, hidden: 64 },
+  "as it is, three of 128": usual,
+  "five of 128": { ...usual, members: 5 },
 };
 
 interface Task {

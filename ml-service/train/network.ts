@@ -75,7 +75,7 @@ function gauss(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-/** A network that is fitted: its weights are laid out as a model's. */
+/** What has been fitted: its weights are laid out as a model's. */
 export interface Fitted {
   readonly hidden: number;
   readonly weights: Float32Array;
@@ -84,41 +84,45 @@ export interface Fitted {
   readonly fromHidden: Float32Array;
 }
 
-/** One network that says what these say on average: their hidden units stand side by side. */
-export function joinNetworks(members: readonly Network[]): Fitted {
-  const [{ hidden, arrays }] = members as [Network];
-  const all = hidden * members.length;
-  const columns = arrays.bias.length - hidden;
-  const rows = arrays.weights.length / arrays.bias.length;
-  const dimensions = arrays.meaning.length;
+/**
+ * Makes one network that says what several say on average: their hidden units stand side by side. They are taken one by one, since
+ * each may have a hundred megabytes.
+ * @param networkOf makes one and fits it
+ */
+export function joinNetworks(count: number, networkOf: (member: number) => Network): Fitted {
+  const first = networkOf(0);
+  const { hidden } = first;
+  const columns = first.arrays.bias.length - hidden;
+  const rows = first.arrays.weights.length / first.arrays.bias.length;
+  const dimensions = first.arrays.meaning.length;
+  const all = hidden * count;
   const joined = {
     weights: new Float32Array(rows * (all + columns)),
     bias: new Float32Array(all + columns),
     fromWords: new Float32Array(dimensions * all),
     fromHidden: new Float32Array(all * columns),
   };
-  const share = 1 / members.length;
   /** Puts a row of units and labels where it belongs. */
   const put = (from: Float32Array, into: Float32Array, row: number, member: number) => {
     const [start, end] = [row * (hidden + columns), row * (all + columns)];
     into.set(from.subarray(start, start + hidden), end + member * hidden);
     for (let c = 0; c < columns; c += 1) {
       const at = end + all + c;
-      into[at] = (into[at] as number) + share * (from[start + hidden + c] as number);
+      into[at] = (into[at] as number) + (from[start + hidden + c] as number) / count;
     }
   };
-  for (const [member, { arrays: own }] of members.entries()) {
-    for (let row = 0; row < rows; row += 1) put(own.weights, joined.weights, row, member);
-    put(own.bias, joined.bias, 0, member);
+  const add = ({ arrays }: Network, member: number) => {
+    for (let row = 0; row < rows; row += 1) put(arrays.weights, joined.weights, row, member);
+    put(arrays.bias, joined.bias, 0, member);
     for (let k = 0; k < dimensions; k += 1) {
-      const from = own.fromWords.subarray(k * hidden, (k + 1) * hidden);
+      const from = arrays.fromWords.subarray(k * hidden, (k + 1) * hidden);
       joined.fromWords.set(from, k * all + member * hidden);
     }
-    joined.fromHidden.set(
-      own.fromHidden.map((weight) => share * weight),
-      member * hidden * columns,
-    );
-  }
+    const fromHidden = arrays.fromHidden.map((weight) => weight / count);
+    joined.fromHidden.set(fromHidden, member * hidden * columns);
+  };
+  add(first, 0);
+  for (let member = 1; member < count; member += 1) add(networkOf(member), member);
   return { hidden: all, ...joined };
 }
 

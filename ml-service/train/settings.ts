@@ -10,7 +10,7 @@ export const sampleVariants = 20;
 export const learner = {
   bits: 17,
   stemBits: 18,
-  hidden: 64,
+  hidden: 128,
   members: 3,
   seed: 7,
   deepRate: 0.07,
@@ -28,6 +28,7 @@ export const defaultOptions: Omit<TrainOptions, "vectors"> = {
   version: "2.0.0",
   labels: headLabels,
   bits: 16,
+  hidden: 64,
   members: 1,
   balance: true,
   languages: ["en", "ru", "de"],

@@ -58,9 +58,10 @@ export function hashExamples(examples: readonly Example[]): string {
   return hash.digest("hex");
 }
 
-/** Many looks at few texts, few looks at many. */
-export function epochsFor(texts: number): number {
-  return Math.min(20, Math.max(5, Math.round(100_000 / Math.max(1, texts))));
+/** Many looks at few texts, few looks at many; networks that answer together need two thirds of them each. */
+export function epochsFor(texts: number, members: number): number {
+  const looks = Math.min(20, Math.max(5, Math.round(100_000 / Math.max(1, texts))));
+  return members === 1 ? looks : Math.round((looks * 2) / 3);
 }
 
 /**
@@ -75,16 +76,17 @@ export function train(examples: readonly Example[], options: TrainOptions): Mode
   const points = examples.map((example, at) => pointOf(example, labels, read.vectors[at] as Raw, kept.rowOf));
   const heads = Object.values(labels).map((names) => names.length);
   const dimensions = vectors?.dimensions ?? 0;
-  const epochs = options.epochs ?? epochsFor(points.length);
   const hidden = start?.header.hidden ?? options.hidden;
-  const networks = Array.from({ length: start ? 1 : (options.members ?? 1) }, (_, member) => {
+  const members = start ? 1 : (options.members ?? 1);
+  const epochs = options.epochs ?? epochsFor(points.length, members);
+  const fitted = joinNetworks(members, (member) => {
     const seed = options.seed + member;
     const network = createNetwork(kept.buckets.length, heads, { hidden, dimensions, seed });
     if (start) resume(network, kept.rowOf, start);
     fit(network, points, { ...options, epochs, seed });
     return network;
   });
-  return toModel(joinNetworks(networks), kept.buckets, read.stems, hashExamples(examples), options);
+  return toModel(fitted, kept.buckets, read.stems, hashExamples(examples), options);
 }
 
 /** What a text has, by buckets; its arrays become those of a `Vector`. */
