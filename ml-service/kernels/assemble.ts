@@ -15,7 +15,9 @@ const kept = join(
 /** @param path where the bytes are kept; where nothing can be written there, all goes on as without */
 export async function assemble(path = kept): Promise<WebAssembly.Module> {
   try {
-    return new WebAssembly.Module(readFileSync(path));
+    const there = new WebAssembly.Module(readFileSync(path));
+    // The beginning of a module may be a module too, of which nothing can be called.
+    if (WebAssembly.Module.exports(there).length > 0) return there;
   } catch {
     // There is none yet, or it is damaged.
   }
