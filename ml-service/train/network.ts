@@ -90,40 +90,52 @@ export interface Fitted {
  * @param networkOf makes one and fits it
  */
 export function joinNetworks(count: number, networkOf: (member: number) => Network): Fitted {
-  const first = networkOf(0);
-  const { hidden } = first;
-  const columns = first.arrays.bias.length - hidden;
-  const rows = first.arrays.weights.length / first.arrays.bias.length;
-  const dimensions = first.arrays.meaning.length;
-  const all = hidden * count;
-  const joined = {
-    weights: new Float32Array(rows * (all + columns)),
-    bias: new Float32Array(all + columns),
-    fromWords: new Float32Array(dimensions * all),
-    fromHidden: new Float32Array(all * columns),
+  // A variable of this function would keep its network until all others are fitted.
+  const take = (member: number, before: Fitted | null): Fitted => {
+    const network = networkOf(member);
+    const joined = before ?? roomFor(network, count);
+    addNetwork(joined, network, member, count);
+    return joined;
   };
+  let joined = take(0, null);
+  for (let member = 1; member < count; member += 1) joined = take(member, joined);
+  return joined;
+}
+
+function roomFor(
+  { hidden, arrays: { bias, fromHidden, fromWords, weights } }: Network,
+  count: number,
+): Fitted {
+  const width = bias.length + hidden * (count - 1);
+  return {
+    hidden: hidden * count,
+    weights: new Float32Array((weights.length / bias.length) * width),
+    bias: new Float32Array(width),
+    fromWords: new Float32Array(fromWords.length * count),
+    fromHidden: new Float32Array(fromHidden.length * count),
+  };
+}
+
+function addNetwork(joined: Fitted, { hidden, arrays }: Network, member: number, count: number): void {
+  const width = arrays.bias.length;
+  const columns = width - hidden;
   /** Puts a row of units and labels where it belongs. */
-  const put = (from: Float32Array, into: Float32Array, row: number, member: number) => {
-    const [start, end] = [row * (hidden + columns), row * (all + columns)];
+  const put = (from: Float32Array, into: Float32Array, row: number) => {
+    const [start, end] = [row * width, row * joined.bias.length];
     into.set(from.subarray(start, start + hidden), end + member * hidden);
     for (let c = 0; c < columns; c += 1) {
-      const at = end + all + c;
+      const at = end + joined.hidden + c;
       into[at] = (into[at] as number) + (from[start + hidden + c] as number) / count;
     }
   };
-  const add = ({ arrays }: Network, member: number) => {
-    for (let row = 0; row < rows; row += 1) put(arrays.weights, joined.weights, row, member);
-    put(arrays.bias, joined.bias, 0, member);
-    for (let k = 0; k < dimensions; k += 1) {
-      const from = arrays.fromWords.subarray(k * hidden, (k + 1) * hidden);
-      joined.fromWords.set(from, k * all + member * hidden);
-    }
-    const fromHidden = arrays.fromHidden.map((weight) => weight / count);
-    joined.fromHidden.set(fromHidden, member * hidden * columns);
-  };
-  add(first, 0);
-  for (let member = 1; member < count; member += 1) add(networkOf(member), member);
-  return { hidden: all, ...joined };
+  for (let row = 0; row * width < arrays.weights.length; row += 1) put(arrays.weights, joined.weights, row);
+  put(arrays.bias, joined.bias, 0);
+  for (let k = 0; k < arrays.meaning.length; k += 1) {
+    const from = arrays.fromWords.subarray(k * hidden, (k + 1) * hidden);
+    joined.fromWords.set(from, k * joined.hidden + member * hidden);
+  }
+  const fromHidden = arrays.fromHidden.map((weight) => weight / count);
+  joined.fromHidden.set(fromHidden, member * hidden * columns);
 }
 
 /** What one step of the weights as bytes is worth for each column, and the rounded weights. */
