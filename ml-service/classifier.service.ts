@@ -169,6 +169,7 @@ export function classifierService(options: ClassifierServiceOptions = {}): Servi
         handler(ctx: Context<CompaniesInConfig>) {
           const there = new Set(ctx.params.companies);
           drift.keepOnly(there);
+          running?.companies.keepOnly(there);
           for (const { company } of running?.host?.status() ?? [])
             if (!there.has(company)) running?.host?.forget(company);
           tellFigures();

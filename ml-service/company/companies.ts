@@ -50,6 +50,8 @@ export interface Companies {
    * @throws what the thread throws that learns it; that is tried anew the next time
    */
   ownFor(items: readonly ClassifyItem[], settingsOf: SettingsOf): Promise<(OwnModel | null)[]>;
+  /** Drops what was made for all other companies: the host's models are held by it, too. */
+  keepOnly(companies: ReadonlySet<string>): void;
 }
 
 export type SettingsOf = (company: string) => ClassifierSettings | undefined;
@@ -127,6 +129,9 @@ export function createCompanies({
       if (encoded.length > 0)
         await vectors.meaning?.know(encoded.map(({ subject, text }) => normalise(subject, text)));
       return owns;
+    },
+    keepOnly(companies) {
+      for (const company of kept.keys()) if (!companies.has(company)) kept.delete(company);
     },
   };
 }

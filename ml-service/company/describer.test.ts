@@ -82,3 +82,25 @@ test("where descriptions could not be learnt, that is tried anew with the next m
   await expect(ask(companies)).rejects.toThrow("no memory");
   expect((await ask(companies))[0]?.name).toBe("bank@descriptions");
 });
+
+test("what was learnt of a company's descriptions is dropped with the company, and no other one's", async () => {
+  const asked: string[] = [];
+  const describe: Describe = async ({ company }) => {
+    asked.push(company);
+    return model();
+  };
+  const companies = createCompanies({
+    host: null,
+    vectors: { words: shippedVectors(), meaning: null },
+    maxKept: 2,
+    describe,
+  });
+  const askBoth = () => companies.ownFor([item, { ...item, id: "2", company: "shop" }], () => bankSettings);
+  await askBoth();
+  companies.keepOnly(new Set(["bank", "shop"]));
+  await askBoth();
+  expect(asked).toEqual(["bank", "shop"]);
+  companies.keepOnly(new Set(["bank"]));
+  await askBoth();
+  expect(asked).toEqual(["bank", "shop", "shop"]);
+});
