@@ -20,8 +20,16 @@ const item = { id: "1", company: "bank", subject: null, text: "My card was stole
 const ask = (companies: Companies, settings = bankSettings) => companies.ownFor([item], () => settings);
 const model = () => learnFromDescriptions("bank", { department: bankLabels }, shippedVectors());
 
-test("the descriptions of very many labels are learnt while all else goes on", async () => {
-  const labels = { department: manyLabels(100) };
+const word = (at: number) => (at + 1_000).toString(36);
+const shortLabels = Object.fromEntries(
+  Array.from({ length: 200 }, (_, at) => [word(at), word(at).repeat(5)]),
+);
+
+test.each([
+  ["long", manyLabels(100)],
+  ["short", shortLabels],
+])("%s descriptions of very many labels are learnt while all else goes on", async (_, department) => {
+  const labels = { department };
   let turns = 0;
   let done = false;
   const counting = (async () => {

@@ -5,8 +5,10 @@ import { type DescribedLabels, examplesOf } from "./descriptions.ts";
 import { learnFromDescriptions } from "./learn.ts";
 import { runInThread } from "./run-in-thread.ts";
 
+/** A text takes as long as so many letters, however short it is. */
+const lettersOfText = 20;
 /** Up to so many letters take less than 0.1 s, which is less than a thread needs to start; 400 labels may take 8 s. */
-const quickLetters = 3_000;
+const quickLetters = 3_500;
 
 export interface DescribeJob {
   readonly company: string;
@@ -19,7 +21,7 @@ export type Describe = (job: DescribeJob) => Promise<Model>;
 export function createDescriber(): Describe {
   let last: Promise<unknown> = Promise.resolve();
   return async (job) => {
-    const letters = examplesOf(job.labels).reduce((sum, { text }) => sum + text.length, 0);
+    const letters = examplesOf(job.labels).reduce((sum, { text }) => sum + lettersOfText + text.length, 0);
     if (letters <= quickLetters) return learnFromDescriptions(job.company, job.labels, shippedVectors());
     const made = last.then(() => runInThread<Model>(new URL("./describe-worker.ts", import.meta.url), job));
     // The next one does not fail with this one.
