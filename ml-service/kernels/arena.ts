@@ -63,7 +63,7 @@ export interface Arena<P extends Plan> {
   readonly kernels: Kernels;
 }
 
-const program = await assemble();
+const program = assemble();
 
 /**
  * Lays out arrays, all zeros, and opens the loops on them. The memory goes with the last array that is kept: copy what is to

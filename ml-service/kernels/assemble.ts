@@ -1,4 +1,5 @@
-/** Makes bytes of the loops' text, once: the assembler takes some 60 ms and 25 MB, which each start and each training would pay. */
+/** Makes bytes of the loops' text, once: the assembler takes some 0.1 s, which each start and each training would pay. */
+import { execFileSync } from "node:child_process";
 import { hash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,8 +13,12 @@ const kept = join(
   `kernels-${hash("sha256", text).slice(0, 16)}.wasm`,
 );
 
-/** @param path where the bytes are kept; where nothing can be written there, all goes on as without */
-export async function assemble(path = kept): Promise<WebAssembly.Module> {
+/**
+ * Without `await`, and so in a process of its own: where a module of a thread awaits something, and the thread is given up while it
+ * works, Node 24.21 ends the whole process.
+ * @param path where the bytes are kept; where nothing can be written there, all goes on as without
+ */
+export function assemble(path = kept): WebAssembly.Module {
   try {
     const there = new WebAssembly.Module(readFileSync(path));
     // The beginning of a module may be a module too, of which nothing can be called.
@@ -21,10 +26,8 @@ export async function assemble(path = kept): Promise<WebAssembly.Module> {
   } catch {
     // There is none yet, or it is damaged.
   }
-  const { default: openWabt } = await import("wabt");
-  const parsed = (await openWabt()).parseWat("kernels.wat", text, { simd: true });
-  const bytes = new Uint8Array(parsed.toBinary({}).buffer);
-  parsed.destroy();
+  const assembler = join(import.meta.dirname, "assembler.ts");
+  const bytes = new Uint8Array(execFileSync(process.execPath, [assembler], { input: text, stdio: "pipe" }));
   keep(path, bytes);
   return new WebAssembly.Module(bytes);
 }
