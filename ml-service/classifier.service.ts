@@ -10,6 +10,7 @@ import {
   companiesEvent,
 } from "./classify-schema.ts";
 import { type Companies, createCompanies, type HostedModel, loadHosted } from "./company/companies.ts";
+import { createDescriber } from "./company/describer.ts";
 import { createDriftWatches, type DriftAlarm } from "./company/drift-watches.ts";
 import { createTrainer, type DataSets, type Trainer, TrainingError } from "./company/train-company.ts";
 import type { Encoder, EncoderStats } from "./encoder/encoder.ts";
@@ -177,10 +178,13 @@ export function classifierService(options: ClassifierServiceOptions = {}): Servi
       },
     },
     async started(this: { broker: ServiceBroker }) {
-      running = await start(modelPath, options, log, { rulesFor: book.of, observe: drift.observe });
+      running = await start(modelPath, options, log, {
+        ...{ rulesFor: book.of, observe: drift.observe },
+        signal: stopping.signal,
+      });
     },
     async stopped() {
-      stopping.abort(new Errors.ServiceNotAvailableError({ action: "classifier.train" }));
+      stopping.abort(new Errors.ServiceNotAvailableError({ action: "classifier" }));
       await running?.host?.close();
       await running?.encoder?.close();
       running = null;
@@ -192,7 +196,7 @@ async function start(
   modelPath: string,
   { models, openEncoder }: ClassifierServiceOptions,
   log: ServiceLog,
-  reading: Parameters<typeof createClassifier>[1],
+  { signal, ...reading }: Parameters<typeof createClassifier>[1] & { signal: AbortSignal },
 ): Promise<Running> {
   const opened = await openEncoder?.();
   const warn = (error: unknown) =>
@@ -216,7 +220,7 @@ async function start(
     : null;
   return {
     classifier: createClassifier(modelPath, reading),
-    companies: createCompanies({ host, vectors, maxKept: maxLoaded }),
+    companies: createCompanies({ host, vectors, maxKept: maxLoaded, describe: createDescriber(signal) }),
     host,
     trainer,
     encoder: opened?.encoder ?? null,

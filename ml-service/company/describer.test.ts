@@ -53,6 +53,17 @@ test("of several companies with very many labels each gets its own model", async
   expect(made.map(({ header }) => header.name)).toEqual(names);
 });
 
+test("who stops gives up what is learnt in a thread, and what waits for it", async () => {
+  const stopping = new AbortController();
+  const describe = createDescriber(stopping.signal);
+  const labels = { department: manyLabels(100) };
+  const asked = Promise.allSettled(["bank", "shop"].map((company) => describe({ company, labels })));
+  await nextTurn();
+  stopping.abort(new Error("stopping"));
+  const given = { status: "rejected", reason: new Error("stopping") };
+  expect(await asked).toEqual([given, given]);
+});
+
 test("messages that come while descriptions are learnt wait for them, and they are learnt once", async () => {
   const ready = Promise.withResolvers<Model>();
   let asked = 0;

@@ -17,13 +17,18 @@ export interface DescribeJob {
 
 export type Describe = (job: DescribeJob) => Promise<Model>;
 
-/** One thread at a time: after a start many companies may ask at once. */
-export function createDescriber(): Describe {
+/**
+ * One thread at a time: after a start many companies may ask at once.
+ * @param signal ends the thread that is at work, and those that wait for it do not begin; all of them throw its reason
+ */
+export function createDescriber(signal?: AbortSignal): Describe {
   let last: Promise<unknown> = Promise.resolve();
   return async (job) => {
     const letters = examplesOf(job.labels).reduce((sum, { text }) => sum + lettersOfText + text.length, 0);
     if (letters <= quickLetters) return learnFromDescriptions(job.company, job.labels, shippedVectors());
-    const made = last.then(() => runInThread<Model>(new URL("./describe-worker.ts", import.meta.url), job));
+    const made = last.then(() =>
+      runInThread<Model>(new URL("./describe-worker.ts", import.meta.url), job, signal),
+    );
     // The next one does not fail with this one.
     last = made.catch(() => undefined);
     return made;

@@ -20,7 +20,7 @@ export function runInThread<Result>(file: URL, job: unknown, signal?: AbortSigna
     worker.once("exit", (code) => {
       signal?.removeEventListener("abort", stop);
       // After a message or an error this changes nothing.
-      reject(new Error(`the thread of a training ended with ${code} and no result`));
+      reject(new Error(`the thread that learns ended with ${code} and no result`));
     });
   });
 }
