@@ -8,6 +8,8 @@ import { ModelError } from "./model-error.ts";
 
 const magic = "DWV1";
 const preamble = 12;
+/** As of a model. */
+const mostDimensions = 1_024;
 /** The table that comes with the code; `train/word-vectors.ts` says how it is made. */
 const path = join(import.meta.dirname, "models", "words-en.bin");
 
@@ -53,7 +55,11 @@ export function decodeVectors(bytes: Buffer, origin: string): WordVectors {
   const isTable = bytes.length >= preamble && bytes.toString("latin1", 0, 4) === magic;
   const count = isTable ? bytes.readUInt32LE(4) : 0;
   const dimensions = isTable ? bytes.readUInt32LE(8) : 0;
-  if (!isTable || bytes.length !== preamble + count * (8 + dimensions)) {
+  if (
+    dimensions === 0 ||
+    dimensions > mostDimensions ||
+    bytes.length !== preamble + count * (8 + dimensions)
+  ) {
     throw new ModelError(`${origin} is no whole table of word vectors: install Deskwire again`);
   }
   const copy = (from: number, length: number) => new Uint8Array(bytes.subarray(from, from + length)).buffer;
