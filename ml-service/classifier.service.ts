@@ -30,7 +30,7 @@ export const defaultModelPath = join(import.meta.dirname, "models", "default.bin
 /** About how often what is in force is compared with the registry, in milliseconds: an event tells sooner. */
 const refreshMs = 30_000;
 /** Companies whose models are kept in memory: of 9 MB after 10,000 short corrections, and of 50 at most; to load that takes 0.1 s. */
-const maxLoaded = 32;
+const maxLoaded = 64;
 /** Told to all nodes when a company's model has changed. */
 export const changedEvent = "classifier.changed";
 
