@@ -86,6 +86,8 @@ describe.each([1, 3, 4, 5, 15, 16, 17, 31, 32, 33, 64, 100])("rows of %i", (widt
   });
 });
 
-test("more than a memory can hold is refused", () => {
-  expect(() => createArena({ matrix: ["f32", 2 ** 30] })).toThrow(RangeError);
+test("more than a memory can hold is refused, with what to do", () => {
+  const open = () => createArena({ matrix: ["f32", 2 ** 30] });
+  expect(open).toThrow(RangeError);
+  expect(open).toThrow(/4295 MB finds no room: give the process more memory, .* \(ulimit -v unlimited\)/);
 });

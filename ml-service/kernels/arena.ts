@@ -77,11 +77,22 @@ export function createArena<P extends Plan>(plan: P): Arena<P> {
     end += Math.ceil((length * constructors[kind].BYTES_PER_ELEMENT) / alignment) * alignment;
     return { name, kind, length, from };
   });
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((end + spare * 4) / page) });
+  const memory = reserve(end + spare * 4);
   const arrays = Object.fromEntries(
     places.map(({ name, kind, length, from }) => [name, new constructors[kind](memory.buffer, from, length)]),
   );
   return { arrays: arrays as Arrays<P>, kernels: openKernels(memory) };
+}
+
+function reserve(bytes: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: Math.ceil(bytes / page) });
+  } catch (cause) {
+    const size = `${Math.ceil(bytes / 1e6)} MB`;
+    // Each memory takes some 10 GB of addresses, however small it is: a limit of those counts before the machine's memory does.
+    const advice = "give the process more memory, and no limit of its address space (ulimit -v unlimited)";
+    throw new RangeError(`a classifier's model of ${size} finds no room: ${advice}`, { cause });
+  }
 }
 
 type Loop = (...args: number[]) => void;
