@@ -1,5 +1,4 @@
 /** The model that comes with the code: on what was kept back of its own data, and on foreign data. */
-
 import { defaultModelPath } from "../../ml-service/classifier.service.ts";
 import { classifierOf } from "../../ml-service/classifier.ts";
 import { judgeFaq, judgeHeldOut, judgeTickets } from "../../ml-service/evaluate/shipped.ts";

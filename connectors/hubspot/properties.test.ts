@@ -87,16 +87,21 @@ test("a value that HubSpot does not take is told to the log, and the draft stays
   expect(account.journal.lines.some((line) => line.includes("does not take the values"))).toBe(true);
 });
 
+/** Has an agent choose a priority in the moment before our first write of properties. @returns tells how many writes there were */
+function chooseBeforeOurs({ fake }: Awaited<ReturnType<typeof openAccount>>, ticketId: string): () => number {
+  let patches = 0;
+  fake.onBeforeWrite = (what) => {
+    if (what === "patch-ticket" && ++patches === 1) fake.agentSets(ticketId, "hs_ticket_priority", "LOW");
+  };
+  return () => patches;
+}
+
 test("a person who chooses between our look and our write gets their choice back, also after a break in between", async () => {
   const account = await openAccount({ config: { fields } });
   const { draft, ticketId } = written(account, { labels: sure });
-  let patches = 0;
-  account.fake.onBeforeWrite = (what) => {
-    if (what === "patch-ticket" && ++patches === 1)
-      account.fake.agentSets(ticketId, "hs_ticket_priority", "LOW");
-  };
+  const patches = chooseBeforeOurs(account, ticketId);
   let reads = 0;
-  account.fake.fault = (operation) => (patches > 0 && operation === "read" && ++reads < 4 ? 503 : null);
+  account.fake.fault = (operation) => (patches() > 0 && operation === "read" && ++reads < 4 ? 503 : null);
   await account.put(draft).catch(() => undefined);
   account.fake.fault = null;
   expect(await account.put(draft)).toMatchObject({ created: false });
@@ -107,20 +112,16 @@ test("a person who chooses between our look and our write gets their choice back
 test("a choice that an attempt has covered is given back though an agent has answered since", async () => {
   const account = await openAccount({ config: { fields } });
   const { draft, ticketId } = written(account, { labels: sure });
-  let patches = 0;
-  account.fake.onBeforeWrite = (what) => {
-    if (what === "patch-ticket" && ++patches === 1)
-      account.fake.agentSets(ticketId, "hs_ticket_priority", "LOW");
-  };
+  const patches = chooseBeforeOurs(account, ticketId);
   // The attempt ends right behind its write.
-  account.fake.fault = (operation) => (patches > 0 && operation === "read" ? 503 : null);
+  account.fake.fault = (operation) => (patches() > 0 && operation === "read" ? 503 : null);
   await account.put(draft).catch(() => undefined);
   account.fake.fault = null;
   expect(account.fake.ticket(ticketId).properties.hs_ticket_priority).not.toBe("LOW");
   account.fake.agentReplies(ticketId, "Done");
   await account.put(draft);
   expect(account.fake.ticket(ticketId).properties.hs_ticket_priority).toBe("LOW");
-  expect(patches).toBe(2);
+  expect(patches()).toBe(2);
 });
 
 test("what we have set is known for ours though the oldest note is another app's", async () => {
@@ -147,11 +148,7 @@ test("a choice made in the moment of our very first write is given back though t
   account.fake.onAfterWrite = (what) => {
     if (what === "create-note") account.fake.ticket(ticketId).notes.length = 0;
   };
-  let patches = 0;
-  account.fake.onBeforeWrite = (what) => {
-    if (what === "patch-ticket" && ++patches === 1)
-      account.fake.agentSets(ticketId, "hs_ticket_priority", "LOW");
-  };
+  chooseBeforeOurs(account, ticketId);
   expect(await account.put(draft)).toMatchObject({ created: true });
   const { hs_ticket_priority, topic } = account.fake.ticket(ticketId).properties;
   expect([hs_ticket_priority, topic]).toEqual(["LOW", "BILLING"]);

@@ -20,6 +20,14 @@ const item = { id: "1", company: "bank", subject: null, text: "My card was stole
 const ask = (companies: Companies, settings = bankSettings) => companies.ownFor([item], () => settings);
 const model = () => learnFromDescriptions("bank", { department: bankLabels }, shippedVectors());
 
+const openCompanies = (describe: Describe) =>
+  createCompanies({
+    host: null,
+    vectors: { words: shippedVectors(), meaning: null },
+    maxKept: 2,
+    describe,
+  });
+
 const word = (at: number) => (at + 1_000).toString(36);
 const shortLabels = Object.fromEntries(
   Array.from({ length: 200 }, (_, at) => [word(at), word(at).repeat(5)]),
@@ -71,12 +79,7 @@ test("messages that come while descriptions are learnt wait for them, and they a
     asked += 1;
     return ready.promise;
   };
-  const companies = createCompanies({
-    host: null,
-    vectors: { words: shippedVectors(), meaning: null },
-    maxKept: 2,
-    describe,
-  });
+  const companies = openCompanies(describe);
   const answers = [ask(companies), ask(companies)];
   await nextTurn();
   ready.resolve(model());
@@ -92,12 +95,7 @@ test("where descriptions could not be learnt, that is tried anew with the next m
     if (asked === 1) throw new Error("no memory");
     return model();
   };
-  const companies = createCompanies({
-    host: null,
-    vectors: { words: shippedVectors(), meaning: null },
-    maxKept: 2,
-    describe,
-  });
+  const companies = openCompanies(describe);
   await expect(ask(companies)).rejects.toThrow("no memory");
   expect((await ask(companies))[0]?.name).toBe("bank@descriptions");
 });
@@ -108,12 +106,7 @@ test("what was learnt of a company's descriptions is dropped with the company, a
     asked.push(company);
     return model();
   };
-  const companies = createCompanies({
-    host: null,
-    vectors: { words: shippedVectors(), meaning: null },
-    maxKept: 2,
-    describe,
-  });
+  const companies = openCompanies(describe);
   const askBoth = () => companies.ownFor([item, { ...item, id: "2", company: "shop" }], () => bankSettings);
   await askBoth();
   companies.keepOnly(new Set(["bank", "shop"]));
