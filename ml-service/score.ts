@@ -6,7 +6,7 @@ import { ModelError } from "./model-error.ts";
 import type { WordVectors } from "./word-vectors.ts";
 
 /**
- * Makes a scorer with its own buffers.
+ * Makes a scorer. Those of one model share its arena, and each is done with it before it returns.
  * @param vectors the word vectors that the model was trained with; null where it was trained without
  * @returns a function from features (and the normalised text that they are of) to logits, one for each label of each head, before the temperature, valid until its next call
  * @throws ModelError where the model was trained with other word vectors
